@@ -1,0 +1,81 @@
+#!/bin/sh
+# Builds the programs that the tests run, into target/tools, at the versions that the modules beside this file pin.
+# Nothing of theirs lies in the project: a go.mod, a go.sum and Go are enough. A program that is already there at its
+# pinned version is left alone, so a second run does nothing.
+#
+#   build.sh              everything that is missing
+#   build.sh NAME...      only these: tofu, talosctl, terraform, talos-node, cargo-deny
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+tools=$root/target/tools
+mkdir -p "$tools/.stamps"
+
+# The compiler that is installed is the one that builds: a download of another one is not something a test should do.
+export GOTOOLCHAIN=local
+export GOFLAGS=-mod=readonly
+export CGO_ENABLED=0
+
+if ! command -v go >/dev/null 2>&1; then
+    echo "make tools needs Go 1.26 or newer: https://go.dev/dl/" >&2
+    exit 1
+fi
+
+# $1 file name, $2 module folder, $3 package, $4 linker flags beside -s -w.
+# The stamp holds what went in, so that a raised pin builds anew and nothing else does.
+go_tool() {
+    stamp=$tools/.stamps/$1
+    wanted=$(cat "$here/$2/go.mod" "$here/$2/go.sum" | cksum)" $4"
+    if [ -x "$tools/$1" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        return
+    fi
+    started=$(date +%s)
+    echo "building $1 ..."
+    (cd "$here/$2" && go build -trimpath -buildvcs=false -ldflags "-s -w $4" -o "$tools/$1.new" "$3")
+    # A rename, so that a run that was broken off never leaves half a program behind.
+    mv "$tools/$1.new" "$tools/$1"
+    echo "$wanted" >"$stamp"
+    echo "built $1 in $(($(date +%s) - started)) s"
+}
+
+tofu() {
+    go_tool tofu opentofu github.com/opentofu/opentofu/cmd/tofu \
+        "-X github.com/opentofu/opentofu/version.dev=no"
+}
+
+# Needs no version stamp: talosctl carries its version as embedded data of its own module.
+talosctl() {
+    go_tool talosctl talosctl github.com/siderolabs/talos/cmd/talosctl ""
+}
+
+# Only where the machine has none: a terraform on PATH is what its user runs, so it is what gets tested.
+terraform() {
+    if command -v terraform >/dev/null 2>&1; then
+        return
+    fi
+    go_tool terraform terraform github.com/hashicorp/terraform \
+        "-X github.com/hashicorp/terraform/version.dev=no"
+}
+
+talos_node() {
+    if [ -x "$here/../talos-node/build.sh" ]; then
+        "$here/../talos-node/build.sh"
+    fi
+}
+
+if [ $# -eq 0 ]; then
+    set -- tofu talosctl terraform talos-node
+fi
+for name in "$@"; do
+    case $name in
+    tofu) tofu ;;
+    talosctl) talosctl ;;
+    terraform) terraform ;;
+    talos-node) talos_node ;;
+    *)
+        echo "build.sh: no program is called $name" >&2
+        exit 2
+        ;;
+    esac
+done
