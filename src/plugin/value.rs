@@ -1,0 +1,248 @@
+//! Values of Terraform's type system (cty), with the three cases known, null and unknown kept apart.
+
+use std::collections::BTreeMap;
+
+/// A type of Terraform's type system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// true or false
+    Bool,
+    /// A decimal number of any size.
+    Number,
+    /// Unicode text, normalised to NFC by Terraform.
+    String,
+    /// Any type, told beside the value.
+    Dynamic,
+    /// Values of one type, in order.
+    List(Box<Type>),
+    /// Values of one type, without order or repetition.
+    Set(Box<Type>),
+    /// Values of one type under string keys.
+    Map(Box<Type>),
+    /// Named attributes, all always present.
+    Object(BTreeMap<String, Type>),
+    /// Values of several types, in order.
+    Tuple(Vec<Type>),
+}
+
+/// What is known of an unknown value. It is binding for who promised it; we only read it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Refinement {
+    /// The value will not be null.
+    pub not_null: bool,
+    /// The string will start so.
+    pub prefix: Option<String>,
+}
+
+/// A value, whole or in part null or unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// There is none.
+    Null,
+    /// There will be one after apply.
+    Unknown(Refinement),
+    /// true or false
+    Bool(bool),
+    /// A number.
+    Number(Number),
+    /// Text.
+    String(String),
+    /// In order.
+    List(Vec<Value>),
+    /// Without order: two sets are compared by content ([`Value::same`]).
+    Set(Vec<Value>),
+    /// By string key.
+    Map(BTreeMap<String, Value>),
+    /// Every attribute of the type is a key.
+    Object(BTreeMap<String, Value>),
+    /// In order, of several types.
+    Tuple(Vec<Value>),
+    /// A value of a `dynamic` attribute with its type.
+    Dynamic(Box<Type>, Box<Value>),
+}
+
+/// One attribute as code wants to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Field<T> {
+    /// Not given.
+    Null,
+    /// Known only after apply: never to be taken for a default.
+    Unknown,
+    /// Given.
+    Known(T),
+}
+
+impl<T> Field<T> {
+    /// The known value.
+    pub fn known(self) -> Option<T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Null | Self::Unknown => None,
+        }
+    }
+
+    /// The same case with the known value changed.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
+        match self {
+            Self::Null => Field::Null,
+            Self::Unknown => Field::Unknown,
+            Self::Known(value) => Field::Known(change(value)),
+        }
+    }
+}
+
+static NULL: Value = Value::Null;
+
+impl Value {
+    /// An unknown value of which nothing is promised.
+    pub fn unknown() -> Self {
+        Self::Unknown(Refinement::default())
+    }
+
+    /// An object of these attributes.
+    pub fn object<K: Into<String>>(attributes: impl IntoIterator<Item = (K, Value)>) -> Self {
+        Self::Object(attributes.into_iter().map(|(k, v)| (k.into(), v)).collect())
+    }
+
+    /// A map of these entries.
+    pub fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Value)>) -> Self {
+        Self::Map(entries.into_iter().map(|(k, v)| (k.into(), v)).collect())
+    }
+
+    /// Whether this value as a whole is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null) || matches!(self, Self::Dynamic(_, v) if v.is_null())
+    }
+
+    /// Whether this value as a whole is unknown.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown(_)) || matches!(self, Self::Dynamic(_, v) if v.is_unknown())
+    }
+
+    /// Whether neither this value nor anything in it is unknown.
+    pub fn is_wholly_known(&self) -> bool {
+        match self {
+            Self::Unknown(_) => false,
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::String(_) => true,
+            Self::List(items) | Self::Set(items) | Self::Tuple(items) => items.iter().all(Self::is_wholly_known),
+            Self::Map(entries) | Self::Object(entries) => entries.values().all(Self::is_wholly_known),
+            Self::Dynamic(_, value) => value.is_wholly_known(),
+        }
+    }
+
+    /// The attribute `name` of an object; null when this is no object or has no such attribute.
+    pub fn get(&self, name: &str) -> &Value {
+        match self {
+            Self::Object(attributes) | Self::Map(attributes) => attributes.get(name).unwrap_or(&NULL),
+            _ => &NULL,
+        }
+    }
+
+    /// Sets the attribute `name` of an object; nothing happens when this is no object.
+    pub fn set(&mut self, name: &str, value: Value) {
+        if let Self::Object(attributes) = self {
+            attributes.insert(name.to_owned(), value);
+        }
+    }
+
+    /// This value as text.
+    pub fn string(&self) -> Field<&str> {
+        match self {
+            Self::String(text) => Field::Known(text),
+            Self::Unknown(_) => Field::Unknown,
+            _ => Field::Null,
+        }
+    }
+
+    /// This value as true or false.
+    pub fn boolean(&self) -> Field<bool> {
+        match self {
+            Self::Bool(value) => Field::Known(*value),
+            Self::Unknown(_) => Field::Unknown,
+            _ => Field::Null,
+        }
+    }
+
+    /// This value as a whole number.
+    pub fn integer(&self) -> Field<i64> {
+        match self {
+            Self::Number(number) => number.as_i64().map_or(Field::Null, Field::Known),
+            Self::Unknown(_) => Field::Unknown,
+            _ => Field::Null,
+        }
+    }
+
+    /// The items of a list, set or tuple.
+    pub fn items(&self) -> Field<&[Value]> {
+        match self {
+            Self::List(items) | Self::Set(items) | Self::Tuple(items) => Field::Known(items),
+            Self::Unknown(_) => Field::Unknown,
+            _ => Field::Null,
+        }
+    }
+
+    /// The entries of a map or the attributes of an object.
+    pub fn entries(&self) -> Field<&BTreeMap<String, Value>> {
+        match self {
+            Self::Map(entries) | Self::Object(entries) => Field::Known(entries),
+            Self::Unknown(_) => Field::Unknown,
+            _ => Field::Null,
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Number(Number::from(value))
+    }
+}
+
+/// `None` is null.
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A decimal number, compared by its decimal value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Number {
+    /// Fits an i64.
+    Int(i64),
+    /// Anything else, as canonical decimal text.
+    Decimal(String),
+}
+
+impl Number {
+    /// The whole number that this is, when it fits.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Int(value) => Some(*value),
+            Self::Decimal(_) => None,
+        }
+    }
+}
+
+impl From<i64> for Number {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
