@@ -1,0 +1,12 @@
+//go:build upto_1_12
+
+package release
+
+import (
+	"github.com/siderolabs/talos/pkg/machinery/config"
+	"github.com/siderolabs/talos/pkg/machinery/config/configdiff"
+)
+
+func diffConfigs(running, next config.Encoder) (string, error) {
+	return configdiff.DiffToString(running, next)
+}
