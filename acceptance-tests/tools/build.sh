@@ -60,7 +60,7 @@ terraform() {
 
 talos_node() {
     if [ -x "$here/../talos-node/build.sh" ]; then
-        "$here/../talos-node/build.sh"
+        "$here/../talos-node/build.sh" "$tools"
     fi
 }
 

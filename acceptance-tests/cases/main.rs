@@ -1,0 +1,6 @@
+//! The acceptance cases: what a user does with the real terraform and tofu, on a node made of Talos's own modules.
+//!
+//! A case knows only what a user knows. Its name says what happens; `harness` runs it for each command line and Talos
+//! version and tells the whole story when it fails.
+
+mod harness_itself;

@@ -1,0 +1,34 @@
+//! The acceptance harness: real command lines, the provider's binary and a test node, driven from the outside.
+//!
+//! It is a black box. It knows what a user knows (files, commands, what they print, what the node holds) and never a
+//! room's types, so that a case can only pass for a reason that a user would see. Everything that a case did is kept
+//! and shown when it fails: commands, files, exit codes, output, and the calls that the node saw.
+
+mod canary;
+mod case;
+mod change;
+mod cli;
+mod combos;
+mod command;
+mod diagnostic;
+mod http;
+mod machine;
+mod node;
+mod places;
+mod running;
+mod transcript;
+mod views;
+mod workspace;
+
+pub use canary::{Canaries, Leak};
+pub use case::{Case, Failure, main_tf, run};
+pub use change::Change;
+pub use cli::{Cli, Version};
+pub use command::Run;
+pub use diagnostic::{Diagnostic, Severity};
+pub use machine::Machine;
+pub use node::{Minor, Node, NodeOptions};
+pub use places::{provider_binary, repository, tools};
+pub use running::Running;
+pub use views::{Plan, State};
+pub use workspace::Workspace;
