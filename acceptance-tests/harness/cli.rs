@@ -88,6 +88,8 @@ impl Cli {
         let path = self.path()?;
         let said = Command::new(&path)
             .args(["version", "-json"])
+            // Settings of the machine's user print warnings before the JSON.
+            .env_clear()
             .env("CHECKPOINT_DISABLE", "1")
             .output()
             .with_context(|| format!("cannot run {}", path.display()))?;
