@@ -1,6 +1,16 @@
 //! Values of Terraform's type system (cty), with the three cases known, null and unknown kept apart.
 
+mod compare;
+mod number;
+mod place;
+mod show;
+mod types;
+
 use std::collections::BTreeMap;
+
+pub(crate) use compare::{nfc, without_repetition};
+pub use number::{NotANumber, Number};
+pub use types::{NotAType, path_type};
 
 /// A type of Terraform's type system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +129,23 @@ impl Value {
         matches!(self, Self::Unknown(_)) || matches!(self, Self::Dynamic(_, v) if v.is_unknown())
     }
 
+    /// What a message calls it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Unknown(_) => "an unknown value",
+            Self::Bool(_) => "a bool",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::List(_) => "a list",
+            Self::Set(_) => "a set",
+            Self::Map(_) => "a map",
+            Self::Object(_) => "an object",
+            Self::Tuple(_) => "a tuple",
+            Self::Dynamic(..) => "a value of any type",
+        }
+    }
+
     /// Whether neither this value nor anything in it is unknown.
     pub fn is_wholly_known(&self) -> bool {
         match self {
@@ -219,30 +246,5 @@ impl From<i64> for Value {
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
-    }
-}
-
-/// A decimal number, compared by its decimal value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Number {
-    /// Fits an i64.
-    Int(i64),
-    /// Anything else, as canonical decimal text.
-    Decimal(String),
-}
-
-impl Number {
-    /// The whole number that this is, when it fits.
-    pub fn as_i64(&self) -> Option<i64> {
-        match self {
-            Self::Int(value) => Some(*value),
-            Self::Decimal(_) => None,
-        }
-    }
-}
-
-impl From<i64> for Number {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
     }
 }
