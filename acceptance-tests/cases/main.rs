@@ -4,3 +4,5 @@
 //! version and tells the whole story when it fails.
 
 mod harness_itself;
+mod secrets;
+mod the_guide;

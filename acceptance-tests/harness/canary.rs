@@ -5,7 +5,9 @@ use std::fs;
 use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// Strings that must not turn up.
 #[derive(Clone, Debug, Default)]
@@ -56,11 +58,21 @@ impl Canaries {
         self
     }
 
-    /// The long lines of a PEM: a key has no canary but itself.
-    #[must_use]
-    pub fn plant_pem(self, name: &str, pem: &str) -> Self {
-        let body = pem.lines().filter(|line| line.len() >= 40 && !line.starts_with("-----"));
-        body.fold(self, |canaries, line| canaries.plant(name, line.trim()))
+    /// A key or a certificate, given as PEM or as base64 of PEM: each long line of it, and the bytes that it stands
+    /// for. A key has no canary but itself.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn plant_pem(self, name: &str, text: &str) -> Result<Self> {
+        let decoded = STANDARD.decode(text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let pem = decoded.unwrap_or_else(|| text.to_owned());
+        let lines: Vec<&str> = pem.lines().map(str::trim).filter(|line| !line.contains("-----")).collect();
+        ensure!(pem.contains("-----BEGIN "), "{name} is no PEM");
+        let bytes = STANDARD.decode(lines.concat()).with_context(|| format!("{name} is no PEM"))?;
+        // The end of a key is the key; its beginning is the same in all of them.
+        let tail = &bytes[bytes.len().saturating_sub(24)..];
+        let long = lines.iter().filter(|line| line.len() >= 40);
+        Ok(long.fold(self.plant(name, tail), |canaries, line| canaries.plant(name, line)))
     }
 
     /// Every leak in these files and folders. Plans are opened; the copy of the configuration that a plan carries is
@@ -136,16 +148,9 @@ fn contains(bytes: &[u8], needle: &[u8]) -> bool {
 }
 
 fn inner_base64(secret: &[u8], offset: usize) -> Vec<u8> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    // Whole groups of three bytes, beginning where a group would begin when `offset` bytes stand before the secret.
-    let start = (3 - offset) % 3;
-    let groups = secret.get(start..).unwrap_or_default().chunks_exact(3);
-    let character = |bits: u32, shift: u32| ALPHABET[(bits >> shift) as usize & 63];
-    let encode = |group: &[u8]| {
-        let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
-        [18, 12, 6, 0].map(|shift| character(bits, shift))
-    };
-    groups.flat_map(encode).collect()
+    // Whole groups of three bytes, beginning where a group begins when `offset` bytes stand before the secret.
+    let inner = secret.get((3 - offset) % 3..).unwrap_or_default();
+    STANDARD.encode(&inner[..inner.len() / 3 * 3]).into_bytes()
 }
 
 fn hex(secret: &[u8]) -> String {

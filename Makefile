@@ -1,0 +1,36 @@
+# The recipes' names. What each does stands in cargo or in the script that it calls.
+.PHONY: help tools build demo test lint bench docs clean
+
+help:
+	@echo "make tools  build the pinned programs that the tests run (once, about 15 minutes)"
+	@echo "make build  the release binary"
+	@echo "make demo   the guide's node work with the real terraform, on a test node"
+	@echo "make test   formatting, lints, every test, every acceptance case"
+	@echo "make lint   formatting, clippy, licences and bans"
+	@echo "make bench  start, memory, size, and plans of up to 1,000 nodes"
+	@echo "make docs   the registry's pages, from the schema"
+	@echo "make clean  everything that was built"
+
+tools:
+	acceptance-tests/tools/build.sh
+
+build:
+	cargo build --release
+
+demo: tools build
+	acceptance-tests/demo.sh
+
+test:
+	acceptance-tests/test.sh
+
+lint:
+	acceptance-tests/lint.sh
+
+bench: tools
+	cargo bench --bench speed
+
+docs:
+	acceptance-tests/docs.sh
+
+clean:
+	cargo clean

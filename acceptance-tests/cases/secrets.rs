@@ -1,0 +1,46 @@
+//! Keys, certificates and configurations stay out of everything that a run leaves behind, however loud it is.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use harness::{Canaries, Case, Node};
+
+const ADDRESS: &str = "talos_nvidia_node_patch.this";
+const PATCH: &str = r#"resource "talos_nvidia_node_patch" "this" {
+  provider = nvidia
+  node     = "10.0.0.5"
+}
+"#;
+const IN_THE_CONFIGURATION: &str = "CanaryOfTheMachineConfiguration42";
+
+fn no_trace_state_plan_or_output_holds_a_key_or_a_piece_of_the_machine_configuration(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    // A value that is nobody's business but the node's, beside what the provider edits.
+    node.edit_config("machine:\n", &format!("machine:\n    # {IN_THE_CONFIGURATION}\n"))?;
+    let canaries = secrets_of(&node)?.plant("the machine configuration", IN_THE_CONFIGURATION);
+    let mut workspace = case.workspace_for(&node, PATCH)?;
+    workspace.trace();
+
+    workspace.apply()?;
+    node.unload_module("nvidia_uvm")?;
+    workspace.plan()?;
+    workspace.apply()?;
+    // The failures too: what cannot be written is said without saying what was to be written.
+    node.fault(&serde_json::json!({"method": "ApplyConfiguration", "do": "denied", "times": 0}))?;
+    workspace.destroy_that_fails()?;
+
+    assert!(workspace.state()?.values(ADDRESS).is_ok());
+    assert_eq!(canaries.scan(&workspace.left_behind())?, []);
+    Ok(())
+}
+harness::on_recent_minors!(no_trace_state_plan_or_output_holds_a_key_or_a_piece_of_the_machine_configuration);
+
+/// The client's key and certificates, as its talosconfig holds them.
+fn secrets_of(node: &Node) -> Result<Canaries> {
+    let talosconfig = fs::read_to_string(node.file("talosconfig"))?;
+    ["ca", "crt", "key"].iter().try_fold(Canaries::new(), |canaries, field| {
+        let prefix = format!("{field}: ");
+        let value = talosconfig.lines().find_map(|line| line.trim().strip_prefix(&prefix));
+        canaries.plant_pem(field, value.with_context(|| format!("the talosconfig has no {field}"))?)
+    })
+}

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Which command lines and Talos versions ran, and how many cases each: summary.sh LOG, the output of `cargo test`.
+set -eu
+cd "$(dirname "$0")/.."
+tools=$PWD/target/tools
+
+# A clean environment: settings of the machine's user print warnings before the version.
+version() {
+    env -i CHECKPOINT_DISABLE=1 "$1" version | sed -n '1s/^[A-Za-z]* v//p'
+}
+passed() {
+    grep -c "^test .*$2.* \.\.\. ok\$" "$1" || true
+}
+terraform=$(command -v terraform || echo "$tools/terraform")
+
+echo
+echo "acceptance cases that passed"
+echo "  terraform $(version "$terraform"): $(passed "$1" '::terraform::on_talos_')"
+echo "  tofu $(version "$tools/tofu"): $(passed "$1" '::tofu::on_talos_')"
+for minor in 8 9 10 11 12 13 14; do
+    talos=$(go version -m "$tools/talos-node-1.$minor" | awk '$2 == "github.com/siderolabs/talos/pkg/machinery" { print $3 }')
+    echo "  Talos ${talos#v}: $(passed "$1" "::on_talos_1_$minor")"
+done
