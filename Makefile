@@ -17,7 +17,7 @@ tools:
 build:
 	cargo build --release
 
-demo: tools build
+demo: build
 	acceptance-tests/demo.sh
 
 test:

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# The guide's node work with the real terraform, on a test node made of Talos's own modules: apply, an edit by hand, the
+# plan that shows it, the apply that mends it, destroy, and the node's own bytes back. It leaves nothing behind.
+#
+#   demo.sh [terraform|tofu] [1.8 ... 1.14]
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cli=${1:-terraform}
+talos=${2:-1.13}
+tools=$root/target/tools
+node=10.0.0.5
+
+# Only what this needs, so that a fresh machine waits for no more than that.
+"$root/acceptance-tests/tools/build.sh" "$cli" talosctl
+"$root/acceptance-tests/talos-node/build.sh" "$tools" "$talos"
+program=$tools/$cli
+if [ "$cli" = terraform ]; then program=$(command -v terraform || echo "$program"); fi
+
+work=$(mktemp -d)
+node_process=
+leave() {
+    # By its id, and waited for: nothing of the demo outlives it.
+    if [ -n "$node_process" ]; then
+        kill "$node_process" 2>/dev/null || true
+        wait "$node_process" 2>/dev/null || true
+    fi
+    rm -rf "$work"
+}
+trap leave EXIT
+
+say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+run() {
+    echo "\$ $cli $*"
+    (cd "$work/demo" && "$program" "$@")
+}
+
+# A node of Talos with one GPU and the extensions that the guide asks for.
+echo '{"nodes": [{"name": "10.0.0.5", "hostname": "gpu-1"}]}' >"$work/script.json"
+"$tools/talos-node-$talos" --listen 127.0.0.1:0 --dir "$work/node" --script "$work/script.json" \
+    --log "$work/calls.jsonl" >"$work/ready" &
+node_process=$!
+until grep -q '^ready ' "$work/ready"; do
+    kill -0 "$node_process"
+    sleep 0.05
+done
+talosctl() { "$tools/talosctl" --talosconfig "$work/node/talosconfig" --nodes "$node" "$@"; }
+configuration() { talosctl get machineconfig v1alpha1 --output 'jsonpath={.spec}'; }
+
+# The provider as it was built just now, for both registries' names, and an environment without the user's settings.
+mkdir -p "$work/plugin" "$work/home"
+ln -s "$root/target/release/terraform-provider-nvidia" "$work/plugin/"
+cat >"$work/cli.tfrc" <<END
+provider_installation {
+  dev_overrides {
+    "registry.terraform.io/talos-gpu/nvidia" = "$work/plugin"
+    "registry.opentofu.org/talos-gpu/nvidia" = "$work/plugin"
+  }
+  direct {}
+}
+END
+cp -R "$root/examples/demo" "$work/demo"
+export TF_CLI_CONFIG_FILE=$work/cli.tfrc CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_INPUT=0 HOME=$work/home
+export TF_VAR_talosconfig=$work/node/talosconfig TF_VAR_gpu_nodes="[\"$node\"]"
+unset TALOSCONFIG TF_LOG TF_CLI_ARGS TF_DATA_DIR TF_WORKSPACE
+
+say "Node $node runs Talos $talos and has nothing of NVIDIA in its configuration"
+configuration >"$work/before"
+grep -c nvidia "$work/before" | sed 's/$/ lines of its configuration name nvidia/' || true
+
+say "The guide's patch, as code"
+run apply -auto-approve
+
+say "Planned again: nothing to do"
+run plan -detailed-exitcode
+
+say "Somebody takes a module out of the node's configuration, by hand"
+echo "\$ talosctl edit machineconfig"
+cat >"$work/editor" <<'END'
+#!/bin/sh
+# Up to 1.13 an entry of a list, from 1.14 on a document of its own.
+awk '
+    function flush() { if (keep) printf "%s", document; document = ""; keep = 1 }
+    BEGIN { keep = 1 }
+    /^---$/ { flush() }
+    /^ *- name: nvidia_uvm$/ { next }
+    /^name: nvidia_uvm$/ { keep = 0 }
+    { document = document $0 "\n" }
+    END { flush() }
+' "$1" >"$1.edited"
+diff "$1" "$1.edited"
+cat "$1.edited" >"$1"
+rm "$1.edited"
+END
+chmod +x "$work/editor"
+EDITOR=$work/editor talosctl edit machineconfig --mode no-reboot
+
+say "The plan shows it"
+code=0
+run plan -detailed-exitcode || code=$?
+if [ "$code" -ne 2 ]; then
+    echo "the plan does not show the edit: exit code $code" >&2
+    exit 1
+fi
+
+say "The apply mends it"
+run apply -auto-approve
+run plan -detailed-exitcode
+
+say "And all of it is taken back"
+run destroy -auto-approve
+configuration >"$work/after"
+cmp "$work/before" "$work/after"
+say "the node's configuration is byte for byte what it was ($(wc -c <"$work/after" | tr -d ' ') bytes)"
