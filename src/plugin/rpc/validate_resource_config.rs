@@ -1,0 +1,31 @@
+//! ValidateResourceConfig: the schema's rules, which Terraform leaves to the provider, and then the resource's own.
+
+use super::decoded;
+use crate::{
+    context::Context,
+    diagnostics::Diagnostics,
+    panics::caught,
+    rules_stub::validate,
+    server::Server,
+    wire::{
+        diagnostics,
+        tfplugin6::validate_resource_config::{Request, Response},
+    },
+};
+
+pub(crate) async fn handle(server: &Server, request: Request) -> Response {
+    let mut messages = Diagnostics::new();
+    let context = server.context(request.client_capabilities);
+    if let Err(panic) = caught(validated(server, &context, &request, &mut messages)).await {
+        panic.report("ValidateResourceConfig", &mut messages);
+    }
+    Response { diagnostics: diagnostics(messages) }
+}
+
+async fn validated(server: &Server, context: &Context, request: &Request, messages: &mut Diagnostics) -> Option<()> {
+    let served = server.resource(&request.type_name, messages)?;
+    let config = decoded("The configuration", request.config.as_ref(), &served.form.ty, messages)?;
+    validate::config(&served.form.schema, &config, context, messages);
+    served.resource.validate(context, &config, messages).await;
+    Some(())
+}
