@@ -39,18 +39,18 @@ go_tool() {
     echo "built $1 in $(($(date +%s) - started)) s"
 }
 
-tofu() {
+make_tofu() {
     go_tool tofu opentofu github.com/opentofu/opentofu/cmd/tofu \
         "-X github.com/opentofu/opentofu/version.dev=no"
 }
 
 # Needs no version stamp: talosctl carries its version as embedded data of its own module.
-talosctl() {
+make_talosctl() {
     go_tool talosctl talosctl github.com/siderolabs/talos/cmd/talosctl ""
 }
 
 # Only where the machine has none: a terraform on PATH is what its user runs, so it is what gets tested.
-terraform() {
+make_terraform() {
     if command -v terraform >/dev/null 2>&1; then
         return
     fi
@@ -58,15 +58,15 @@ terraform() {
         "-X github.com/hashicorp/terraform/version.dev=no"
 }
 
-talos_node() {
+make_talos_node() {
     if [ -x "$here/../talos-node/build.sh" ]; then
         "$here/../talos-node/build.sh" "$tools"
     fi
 }
 
-# From crates.io, at a version with its own lock file. Without its default features it is a third smaller and has
-# nothing that reaches a network, which the two checks that are run need not.
-cargo_deny() {
+# From crates.io, at a version with its own lock file. Without its default features it has nothing that reaches a
+# network, which the two checks that are run do not need.
+make_cargo_deny() {
     version=0.20.2
     stamp=$tools/.stamps/cargo-deny
     if [ -x "$tools/bin/cargo-deny" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$version" ]; then
@@ -84,11 +84,11 @@ if [ $# -eq 0 ]; then
 fi
 for name in "$@"; do
     case $name in
-    tofu) tofu ;;
-    talosctl) talosctl ;;
-    terraform) terraform ;;
-    talos-node) talos_node ;;
-    cargo-deny) cargo_deny ;;
+    tofu) make_tofu ;;
+    talosctl) make_talosctl ;;
+    terraform) make_terraform ;;
+    talos-node) make_talos_node ;;
+    cargo-deny) make_cargo_deny ;;
     *)
         echo "build.sh: no program is called $name" >&2
         exit 2
