@@ -45,7 +45,11 @@ impl Diagnostics {
     }
 
     fn push(&mut self, severity: Severity, path: Path, summary: impl Into<String>, detail: impl Into<String>) {
-        let diagnostic = Diagnostic { severity, summary: summary.into(), detail: detail.into(), path };
+        self.add(Diagnostic { severity, summary: summary.into(), detail: detail.into(), path });
+    }
+
+    /// Adds `diagnostic`.
+    pub fn add(&mut self, diagnostic: Diagnostic) {
         // A check that runs at plan and again in a helper must not be read twice.
         if !self.0.contains(&diagnostic) {
             self.0.push(diagnostic);
@@ -54,8 +58,8 @@ impl Diagnostics {
 
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Self) {
-        for d in other.0 {
-            self.push(d.severity, d.path, d.summary, d.detail);
+        for diagnostic in other.0 {
+            self.add(diagnostic);
         }
     }
 

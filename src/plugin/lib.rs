@@ -16,7 +16,7 @@ pub mod path;
 pub mod private;
 pub mod provider;
 mod rpc;
-mod rules_stub;
+pub mod rules;
 pub mod schema;
 pub mod serve;
 mod server;

@@ -1,7 +1,12 @@
 //! The schema of a resource, data source or provider block: one definition of an attribute gives Terraform's
 //! schema, the validation, the default and the text of the docs.
 
+mod check;
+mod types;
+
 use std::sync::Arc;
+
+pub use check::provider_problems;
 
 use crate::{
     diagnostics::Diagnostics,
@@ -80,6 +85,9 @@ pub struct Attribute {
     pub validators: Vec<Validator>,
 }
 
+/// Adds an error at the path, or beneath it, when the value breaks the rule.
+pub type Check = Arc<dyn Fn(&Value, &Path, &mut Diagnostics) + Send + Sync>;
+
 /// A rule for known, given values.
 #[derive(Clone)]
 pub struct Validator {
@@ -87,7 +95,7 @@ pub struct Validator {
     pub rule: String,
     /// Adds an error at the path (or beneath it) when the value breaks the rule. Never sees null; sees unknown only
     /// inside a collection, and passes over it.
-    pub check: Arc<dyn Fn(&Value, &Path, &mut Diagnostics) + Send + Sync>,
+    pub check: Check,
 }
 
 impl std::fmt::Debug for Validator {
@@ -163,6 +171,13 @@ impl Attribute {
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
+        self
+    }
+
+    /// In the configuration alone, never in plan or state.
+    #[must_use]
+    pub fn write_only(mut self) -> Self {
+        self.write_only = true;
         self
     }
 

@@ -157,6 +157,25 @@ impl Value {
         }
     }
 
+    /// This value with null in place of all that is unknown: what can be stored of an apply that failed.
+    #[must_use]
+    pub fn unknown_as_null(self) -> Self {
+        let all = |items: Vec<Self>| items.into_iter().map(Self::unknown_as_null).collect();
+        let each = |entries: BTreeMap<String, Self>| {
+            entries.into_iter().map(|(key, value)| (key, value.unknown_as_null())).collect()
+        };
+        match self {
+            Self::Unknown(_) => Self::Null,
+            Self::List(items) => Self::List(all(items)),
+            Self::Tuple(items) => Self::Tuple(all(items)),
+            Self::Set(items) => Self::Set(without_repetition(all(items))),
+            Self::Map(entries) => Self::Map(each(entries)),
+            Self::Object(attributes) => Self::Object(each(attributes)),
+            Self::Dynamic(ty, value) => Self::Dynamic(ty, Box::new(value.unknown_as_null())),
+            known => known,
+        }
+    }
+
     /// The attribute `name` of an object; null when this is no object or has no such attribute.
     pub fn get(&self, name: &str) -> &Value {
         match self {

@@ -1,0 +1,224 @@
+//! The checks of a configuration that Terraform leaves to providers: it does not enforce a schema's flags itself.
+//!
+//! An unknown value counts as given. Rules about values wait until the value is known: Terraform asks again then.
+
+use crate::{
+    diagnostics::{Diagnostic, Diagnostics},
+    path::Path,
+    schema::{Attribute, Kind, Mode, Nesting, Schema},
+    value::{Field, Value},
+};
+
+/// Checks `config` by its schema and by the attributes' validators.
+///
+/// `write_only_allowed` is what the CLI says of itself in the same call.
+pub fn validate(schema: &Schema, config: &Value, write_only_allowed: bool, diagnostics: &mut Diagnostics) {
+    let mut validation = Validation { write_only_allowed, diagnostics };
+    validation.object(&schema.attributes, config, &Path::root());
+}
+
+struct Validation<'a> {
+    write_only_allowed: bool,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Validation<'_> {
+    fn object(&mut self, attributes: &[Attribute], config: &Value, path: &Path) {
+        if let Value::Object(_) = config {
+            for attribute in attributes {
+                self.attribute(attribute, config.get(attribute.name), &path.then(attribute.name));
+            }
+        }
+    }
+
+    fn attribute(&mut self, attribute: &Attribute, value: &Value, path: &Path) {
+        if value.is_null() {
+            if attribute.mode == Mode::Required {
+                self.missing(path);
+            }
+            return;
+        }
+        if attribute.mode == Mode::Computed {
+            self.read_only(path);
+            return;
+        }
+        if attribute.write_only && !self.write_only_allowed {
+            self.write_only(path);
+        }
+        if value.is_unknown() {
+            return;
+        }
+        if let Some(message) = attribute.deprecated {
+            self.diagnostics.warn(
+                path.clone(),
+                "Attribute Deprecated",
+                format!("The attribute {path} is deprecated. {message}"),
+            );
+        }
+        for validator in &attribute.validators {
+            (validator.check)(value, path, self.diagnostics);
+        }
+        if let Kind::Nested(nesting, children) = &attribute.kind {
+            self.nested(*nesting, children, value, path);
+        }
+    }
+
+    fn nested(&mut self, nesting: Nesting, children: &[Attribute], value: &Value, path: &Path) {
+        match (nesting, value) {
+            (Nesting::Single, value) => self.object(children, value, path),
+            (Nesting::List, value) => {
+                for (index, item) in value.items().known().unwrap_or_default().iter().enumerate() {
+                    self.element(children, item, &path.index(index));
+                }
+            }
+            // Elements of a set have no address, so what is wrong in one is said of the set.
+            (Nesting::Set, value) => {
+                for item in value.items().known().unwrap_or_default() {
+                    self.element_of_set(children, item, path);
+                }
+            }
+            (Nesting::Map, value) => {
+                if let Field::Known(entries) = value.entries() {
+                    for (key, item) in entries {
+                        self.element(children, item, &path.key(key));
+                    }
+                }
+            }
+        }
+    }
+
+    fn element(&mut self, children: &[Attribute], item: &Value, path: &Path) {
+        if item.is_null() {
+            self.diagnostics.error(
+                path.clone(),
+                "Null element",
+                format!("{path} is null. Leave the element out, or give it its attributes."),
+            );
+        }
+        self.object(children, item, path);
+    }
+
+    fn element_of_set(&mut self, children: &[Attribute], item: &Value, path: &Path) {
+        let mut found = Diagnostics::new();
+        let mut within = Validation { write_only_allowed: self.write_only_allowed, diagnostics: &mut found };
+        within.element(children, item, path);
+        for diagnostic in found {
+            self.diagnostics.add(Diagnostic { path: path.clone(), ..diagnostic });
+        }
+    }
+
+    fn missing(&mut self, path: &Path) {
+        self.diagnostics.error(
+            path.clone(),
+            "Missing Configuration for Required Attribute",
+            format!("The attribute {path} is required: give it a value that is not null."),
+        );
+    }
+
+    fn read_only(&mut self, path: &Path) {
+        self.diagnostics.error(
+            path.clone(),
+            "Invalid Configuration for Read-Only Attribute",
+            format!("The attribute {path} cannot be set: only the provider gives its value. Remove it."),
+        );
+    }
+
+    fn write_only(&mut self, path: &Path) {
+        self.diagnostics.error(
+            path.clone(),
+            "WriteOnly Attribute Not Allowed",
+            format!(
+                "The attribute {path} is write-only, which Terraform supports from 1.11 and OpenTofu from 1.11 on. \
+                 Upgrade, or remove the attribute."
+            ),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        diagnostics::Severity,
+        rules::samples::{child, object, schema},
+    };
+
+    fn found(config: &Value, write_only_allowed: bool) -> Vec<(Severity, String, String)> {
+        let mut diagnostics = Diagnostics::new();
+        validate(&schema(), config, write_only_allowed, &mut diagnostics);
+        diagnostics.into_iter().map(|d| (d.severity, d.summary, d.path.to_string())).collect()
+    }
+
+    #[test]
+    fn a_sound_configuration_passes() {
+        let nested = || child([("key", "k".into())]);
+        for config in [
+            object([("name", "n".into())]),
+            object([("name", Value::unknown()), ("note", Value::unknown()), ("list", Value::unknown())]),
+            object([
+                ("name", "n".into()),
+                ("note", "a".into()),
+                ("once", "secret".into()),
+                ("one", nested()),
+                ("list", Value::List(vec![nested(), Value::unknown()])),
+                ("set", Value::Set(vec![nested()])),
+                ("map", Value::map([("k", nested())])),
+            ]),
+        ] {
+            assert_eq!(found(&config, true), [], "{config}");
+        }
+    }
+
+    #[test]
+    fn each_broken_rule_is_said_on_its_attribute() {
+        let named = |values: (&'static str, Value)| object([("name", "n".into()), values]);
+        let keyless = || child([]);
+        for (config, severity, summary, path) in [
+            (object([]), Severity::Error, "Missing Configuration for Required Attribute", "name"),
+            (named(("id", "i".into())), Severity::Error, "Invalid Configuration for Read-Only Attribute", "id"),
+            (named(("id", Value::unknown())), Severity::Error, "Invalid Configuration for Read-Only Attribute", "id"),
+            (named(("once", "s".into())), Severity::Error, "WriteOnly Attribute Not Allowed", "once"),
+            (named(("once", Value::unknown())), Severity::Error, "WriteOnly Attribute Not Allowed", "once"),
+            (named(("old", "o".into())), Severity::Warning, "Attribute Deprecated", "old"),
+            (named(("note", "c".into())), Severity::Error, "Invalid value", "note"),
+            (named(("one", keyless())), Severity::Error, "Missing Configuration for Required Attribute", "one.key"),
+            (
+                named(("list", Value::List(vec![child([("key", "k".into())]), keyless()]))),
+                Severity::Error,
+                "Missing Configuration for Required Attribute",
+                "list[1].key",
+            ),
+            (
+                named(("map", Value::map([("k", keyless())]))),
+                Severity::Error,
+                "Missing Configuration for Required Attribute",
+                "map[\"k\"].key",
+            ),
+            (
+                named(("set", Value::Set(vec![keyless()]))),
+                Severity::Error,
+                "Missing Configuration for Required Attribute",
+                "set",
+            ),
+            (
+                named(("one", child([("key", "k".into()), ("out", "o".into())]))),
+                Severity::Error,
+                "Invalid Configuration for Read-Only Attribute",
+                "one.out",
+            ),
+            (named(("list", Value::List(vec![Value::Null]))), Severity::Error, "Null element", "list[0]"),
+        ] {
+            assert_eq!(found(&config, false), [(severity, summary.to_owned(), path.to_owned())], "{config}");
+        }
+    }
+
+    #[test]
+    fn a_typed_null_in_a_dynamic_attribute_is_null() {
+        let attributes = vec![Attribute::required("any", crate::Type::Dynamic)];
+        let schema = Schema { attributes, ..Schema::default() };
+        let null = Value::Dynamic(Box::new(crate::Type::String), Box::new(Value::Null));
+        let mut diagnostics = Diagnostics::new();
+        validate(&schema, &Value::object([("any", null)]), true, &mut diagnostics);
+        assert!(diagnostics.has_errors());
+    }
+}
