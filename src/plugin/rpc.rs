@@ -23,6 +23,7 @@ pub(crate) mod validate_resource_config;
 use crate::{
     diagnostics::Diagnostics,
     path::Path,
+    rules::{Operation, Violation, violation_to_diagnostic},
     value::{Type, Value},
     wire::{
         self,
@@ -57,6 +58,21 @@ pub(crate) fn decoded(
             );
         })
         .ok()
+}
+
+/// Reports each broken rule as a bug of the provider, before Terraform does it in its own words.
+pub(crate) fn report(
+    binary: &str,
+    type_name: &str,
+    operation: Operation,
+    violations: &[Violation],
+    diagnostics: &mut Diagnostics,
+) {
+    for violation in violations {
+        let message = violation_to_diagnostic(binary, type_name, operation, violation);
+        tracing::error!(place = %violation.path, "the provider broke a rule of the protocol");
+        diagnostics.error(message.path, message.summary, message.detail);
+    }
 }
 
 /// What goes back to the CLI. A value that is not of the schema's type is a bug of the provider.

@@ -158,7 +158,7 @@ fn run(provider: impl Provider, options: ServeOptions, environment: &Environment
         let acceptor = bound.acceptor().map_err(Error::Runtime)?;
         tokio::spawn(listen::accept(acceptor, tls.map(|tls| tls.acceptor), open, sender));
 
-        let provider = ProviderServer::new(Server::new(provider, Arc::clone(&life)))
+        let provider = ProviderServer::new(Server::new(provider, options.name, Arc::clone(&life)))
             .max_decoding_message_size(LARGEST_MESSAGE)
             .max_encoding_message_size(LARGEST_MESSAGE);
         tracing::info!(version = options.version, "serving");

@@ -36,7 +36,7 @@ pub(crate) struct Form {
 
 impl From<Schema> for Form {
     fn from(schema: Schema) -> Self {
-        Self { ty: crate::rules_stub::ty(&schema.attributes), schema }
+        Self { ty: schema.object_type(), schema }
     }
 }
 
@@ -58,12 +58,14 @@ pub(crate) struct ServedDataSource {
 pub(crate) struct Server {
     pub(crate) provider: Box<dyn Provider>,
     pub(crate) life: Arc<Life>,
+    /// The name by which users know the program.
+    pub(crate) binary: String,
     served: OnceLock<Served>,
 }
 
 impl Server {
-    pub(crate) fn new(provider: impl Provider, life: Arc<Life>) -> Self {
-        Self { provider: Box::new(provider), life, served: OnceLock::new() }
+    pub(crate) fn new(provider: impl Provider, name: &str, life: Arc<Life>) -> Self {
+        Self { provider: Box::new(provider), life, binary: format!("terraform-provider-{name}"), served: OnceLock::new() }
     }
 
     /// Made at the first call that needs it, whichever that is: a CLI that knows the schema does not ask for it.

@@ -9,7 +9,7 @@
 //! | delete failed | the object, as it was or as the resource says |
 //! | the resource panicked | for a create the planned object (it may exist), else the stored one |
 
-use super::{decoded, encoded};
+use super::{decoded, encoded, report};
 use crate::{
     context::Context,
     diagnostics::Diagnostics,
@@ -17,7 +17,7 @@ use crate::{
     path::Path,
     private::Private,
     provider::{Applied, ApplyRequest, DeleteRequest},
-    rules_stub::{check, plan},
+    rules::{Operation, check},
     server::{ServedResource, Server},
     value::Value,
     wire::{
@@ -25,6 +25,14 @@ use crate::{
         tfplugin6::apply_resource_change::{Request, Response},
     },
 };
+
+/// One change, with all that it needs: it may outlive the call that asked for it.
+struct Work {
+    served: ServedResource,
+    binary: String,
+    context: Context,
+    change: Change,
+}
 
 enum Change {
     Create(ApplyRequest),
@@ -34,27 +42,26 @@ enum Change {
 
 pub(crate) async fn handle(server: &Server, request: Request) -> Response {
     let mut messages = Diagnostics::new();
-    let context = server.context(None);
     let understood = caught(async { understood(server, &request, &mut messages) }).await.unwrap_or_else(|panic| {
         panic.report("ApplyResourceChange", &mut messages);
         None
     });
-    let applied = match understood {
+    let done = match understood {
         None => None,
-        Some((served, change)) => match server.life.finish(applied(served, context, change)).await {
+        Some(work) => match server.life.finish(work.done()).await {
             Ok((response, more)) => {
                 messages.extend(more);
-                response
+                Some(response)
             }
+            // Panics of the resource are caught further in, and nobody aborts the task: this is for the compiler.
             Err(error) => {
-                tracing::error!(%error, "an apply was lost");
                 messages.error(Path::root(), "Bug in the provider: an apply was lost", error.to_string());
                 None
             }
         },
     };
     // Without an answer nothing was done: what was stored stays.
-    let response = applied.unwrap_or_else(|| Response {
+    let response = done.unwrap_or_else(|| Response {
         new_state: request.prior_state,
         private: request.planned_private,
         ..Response::default()
@@ -62,7 +69,7 @@ pub(crate) async fn handle(server: &Server, request: Request) -> Response {
     Response { diagnostics: diagnostics(messages), ..response }
 }
 
-fn understood(server: &Server, request: &Request, messages: &mut Diagnostics) -> Option<(ServedResource, Change)> {
+fn understood(server: &Server, request: &Request, messages: &mut Diagnostics) -> Option<Work> {
     let served = server.resource(&request.type_name, messages)?;
     let ty = &served.form.ty;
     let prior = decoded("The stored object", request.prior_state.as_ref(), ty, messages)?;
@@ -74,53 +81,65 @@ fn understood(server: &Server, request: &Request, messages: &mut Diagnostics) ->
         (true, false) => Change::Create(ApplyRequest { config, prior, planned, private }),
         (false, false) => Change::Update(ApplyRequest { config, prior, planned, private }),
     };
-    Some((served, change))
+    // The call does not say what the CLI can do.
+    Some(Work { served, binary: server.binary.clone(), context: server.context(None), change })
 }
 
-async fn applied(served: ServedResource, context: Context, change: Change) -> (Option<Response>, Diagnostics) {
-    let mut messages = Diagnostics::new();
-    let (feared, planned) = match &change {
-        Change::Create(request) => (keep(&request.planned, &request.private), Some(request.planned.clone())),
-        Change::Update(request) => (keep(&request.prior, &request.private), Some(request.planned.clone())),
-        Change::Delete(request) => (keep(&request.prior, &request.private), None),
-    };
-    let after = caught(carried_out(&served, &context, change, &mut messages)).await.unwrap_or_else(|panic| {
-        panic.report("ApplyResourceChange", &mut messages);
-        Some(feared.clone())
-    });
-    let mut after = after.unwrap_or(Applied { state: Value::Null, private: Private::empty() });
-    if messages.has_errors() {
-        // Nothing unknown can be stored, and a rule about success does not hold for a failure.
-        after.state = plan::unknowns_to_null(after.state);
-    } else {
-        check::applied(&served.form.schema, planned.as_ref(), &after.state, &mut messages);
+impl Work {
+    async fn done(self) -> (Response, Diagnostics) {
+        let mut messages = Diagnostics::new();
+        let Self { served, binary, context, change } = self;
+        let (feared, planned) = change.feared();
+        let result = caught(change.carried_out(&served, &context, &mut messages)).await.unwrap_or_else(|panic| {
+            panic.report("ApplyResourceChange", &mut messages);
+            Some(feared.clone())
+        });
+
+        let failed = messages.has_errors();
+        let state = result.as_ref().map(|result| &result.state);
+        let broken = match &planned {
+            Some(planned) => check::apply(&served.form.schema, planned, state, failed),
+            None => check::delete(&served.form.schema, state, failed),
+        };
+        report(&binary, served.resource.type_name(), Operation::Apply, &broken, &mut messages);
+
+        let mut result = result.unwrap_or(Applied { state: Value::Null, private: Private::empty() });
         if messages.has_errors() {
-            after.state = plan::unknowns_to_null(after.state);
+            result.state = result.state.unknown_as_null();
+        }
+        // What cannot be stored as it is, since it is of another type, must not lose the object from the state.
+        let new_state = encoded(&result.state, &served.form.ty, &mut messages)
+            .or_else(|| encoded(&feared.state.unknown_as_null(), &served.form.ty, &mut messages));
+        (Response { new_state, private: result.private.0, ..Response::default() }, messages)
+    }
+}
+
+impl Change {
+    /// What to store when nobody can say what is there, and the planned object of a create or an update.
+    fn feared(&self) -> (Applied, Option<Value>) {
+        let keep = |state: &Value, private: &Private| Applied { state: state.clone(), private: private.clone() };
+        match self {
+            Self::Create(request) => (keep(&request.planned, &request.private), Some(request.planned.clone())),
+            Self::Update(request) => (keep(&request.prior, &request.private), Some(request.planned.clone())),
+            Self::Delete(request) => (keep(&request.prior, &request.private), None),
         }
     }
-    let new_state = encoded(&after.state, &served.form.ty, &mut messages)
-        .or_else(|| encoded(&plan::unknowns_to_null(feared.state), &served.form.ty, &mut messages));
-    (Some(Response { new_state, private: after.private.0, ..Response::default() }), messages)
-}
 
-fn keep(state: &Value, private: &Private) -> Applied {
-    Applied { state: state.clone(), private: private.clone() }
-}
-
-async fn carried_out(
-    served: &ServedResource,
-    context: &Context,
-    change: Change,
-    messages: &mut Diagnostics,
-) -> Option<Applied> {
-    match change {
-        Change::Create(request) => served.resource.create(context, request, messages).await,
-        Change::Update(request) => Some(served.resource.update(context, request, messages).await),
-        Change::Delete(request) => {
-            let stored = keep(&request.prior, &request.private);
-            let left = served.resource.delete(context, request, messages).await;
-            // Gone and failed at once is not an answer; losing the object from the state would be the worse mistake.
-            left.or_else(|| messages.has_errors().then_some(stored))
+    async fn carried_out(
+        self,
+        served: &ServedResource,
+        context: &Context,
+        messages: &mut Diagnostics,
+    ) -> Option<Applied> {
+        match self {
+            Self::Create(request) => served.resource.create(context, request, messages).await,
+            Self::Update(request) => Some(served.resource.update(context, request, messages).await),
+            Self::Delete(request) => {
+                let stored = Applied { state: request.prior.clone(), private: request.private.clone() };
+                let left = served.resource.delete(context, request, messages).await;
+                // Gone and failed at once is no answer; losing the object from the state would be the worse mistake.
+                left.or_else(|| messages.has_errors().then_some(stored))
+            }
         }
     }
 }

@@ -1,13 +1,14 @@
 //! ImportResourceState: finds an existing object by its id. A read follows at once.
 
-use super::encoded;
+use super::{encoded, report};
 use crate::{
     context::Context,
     diagnostics::Diagnostics,
     panics::caught,
     path::Path,
-    rules_stub::{check, plan},
+    rules::{Operation, check},
     server::Server,
+    value::{Type, Value},
     wire::{
         diagnostics,
         tfplugin6::import_resource_state::{ImportedResource, Request, Response},
@@ -47,12 +48,25 @@ async fn imported(
         }
         return None;
     };
-    let state = plan::complete(&served.form.schema, found.state);
-    check::imported(&served.form.schema, &state, messages);
+    let state = completed(found.state, &served.form.ty);
+    let broken = check::import(&served.form.schema, Some(&state));
+    report(&server.binary, &request.type_name, Operation::Import, &broken, messages);
+    if !broken.is_empty() {
+        return None;
+    }
     Some(ImportedResource {
         type_name: request.type_name,
         state: encoded(&state, &served.form.ty, messages),
         private: found.private.0,
         identity: None,
     })
+}
+
+/// The object with the attributes that the resource left out as null.
+fn completed(state: Value, ty: &Type) -> Value {
+    let (Value::Object(mut state), Type::Object(attributes)) = (state, ty) else { return Value::Null };
+    for name in attributes.keys() {
+        state.entry(name.clone()).or_insert(Value::Null);
+    }
+    Value::Object(state)
 }

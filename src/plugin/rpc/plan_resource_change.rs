@@ -1,13 +1,13 @@
 //! PlanResourceChange: what an apply would make of the object, or that a destroy would take it away.
 
-use super::{decoded, encoded};
+use super::{decoded, encoded, report};
 use crate::{
     context::Context,
     diagnostics::Diagnostics,
     panics::caught,
     private::Private,
     provider::{DeleteRequest, PlanRequest},
-    rules_stub::{check, plan},
+    rules::{Operation, check, plan},
     server::Server,
     value::Value,
     wire::{
@@ -44,14 +44,20 @@ async fn planned(server: &Server, context: &Context, request: Request, messages:
     }
 
     let prior = (!prior.is_null()).then_some(prior);
-    let start = plan::start(schema, prior.as_ref(), &config, proposed);
+    let start = plan::propose(schema, &config, prior.as_ref(), proposed);
     let asked = PlanRequest { config: config.clone(), prior: prior.clone(), planned: start, private };
     let answer = served.resource.plan(context, asked, messages).await;
     if messages.has_errors() {
         return None;
     }
-    check::plan(schema, prior.as_ref(), &config, &answer, messages);
-    let replace = plan::replace(schema, prior.as_ref(), &answer);
+    let broken = check::plan(schema, &config, prior.as_ref(), &answer.state, &answer.replace);
+    report(&server.binary, &request.type_name, Operation::Plan, &broken, messages);
+    if !broken.is_empty() {
+        return None;
+    }
+    // A create replaces nothing.
+    let replace =
+        prior.map(|prior| plan::replacements(schema, &prior, &answer.state, &answer.replace)).unwrap_or_default();
     Some(Response {
         planned_state: encoded(&answer.state, ty, messages),
         requires_replace: replace.iter().map(path).collect(),

@@ -1,11 +1,11 @@
 //! ReadDataSource: looks something up.
 
-use super::{decoded, encoded};
+use super::{decoded, encoded, report};
 use crate::{
     context::Context,
     diagnostics::Diagnostics,
     panics::caught,
-    rules_stub::check,
+    rules::{Operation, check},
     server::Server,
     wire::{
         diagnostics,
@@ -34,10 +34,14 @@ async fn read(
 ) -> Option<DynamicValue> {
     let served = server.data_source(&request.type_name, messages)?;
     let config = decoded("The configuration", request.config.as_ref(), &served.form.ty, messages)?;
-    let found = served.source.read(context, config.clone(), messages).await;
+    let found = served.source.read(context, config, messages).await;
     if messages.has_errors() {
         return None;
     }
-    check::data_source(&served.form.schema, &config, found.as_ref(), messages);
+    let broken = check::data_source(&served.form.schema, found.as_ref());
+    report(&server.binary, &request.type_name, Operation::ReadDataSource, &broken, messages);
+    if !broken.is_empty() {
+        return None;
+    }
     encoded(&found?, &served.form.ty, messages)
 }

@@ -1,13 +1,13 @@
 //! ReadResource: the stored object as it is now. After an error the stored object stays as it was.
 
-use super::{decoded, encoded};
+use super::{decoded, encoded, report};
 use crate::{
     context::Context,
     diagnostics::Diagnostics,
     panics::caught,
     private::Private,
     provider::{Applied, ReadRequest},
-    rules_stub::check,
+    rules::{Operation, check},
     server::Server,
     value::Value,
     wire::{
@@ -27,8 +27,8 @@ pub(crate) async fn handle(server: &Server, request: Request) -> Response {
         None
     });
     let (new_state, private) = match read {
-        Some((state, private)) if !messages.has_errors() => (Some(state), private.0),
-        _ => (request.current_state, request.private),
+        Some((state, private)) => (Some(state), private.0),
+        None => (request.current_state, request.private),
     };
     Response { new_state, private, diagnostics: diagnostics(messages), ..Response::default() }
 }
@@ -48,8 +48,13 @@ async fn read(
         served.resource.read(context, request, messages).await
     };
     let now = now.unwrap_or(Applied { state: Value::Null, private: Private::empty() });
-    if !messages.has_errors() {
-        check::read(&served.form.schema, &now.state, messages);
+    if messages.has_errors() {
+        return None;
+    }
+    let broken = check::read(&served.form.schema, Some(&now.state));
+    report(&server.binary, &request.type_name, Operation::Read, &broken, messages);
+    if !broken.is_empty() {
+        return None;
     }
     Some((encoded(&now.state, &served.form.ty, messages)?, now.private))
 }

@@ -1,13 +1,13 @@
 //! UpgradeResourceState: the JSON of the state file as an object of the current schema. Asked for every object of every
 //! plan, also when its version is the current one.
 
-use super::encoded;
+use super::{encoded, report};
 use crate::{
     codec::json,
     diagnostics::Diagnostics,
     panics::caught,
     path::Path,
-    rules_stub::check,
+    rules::{Operation, check},
     server::Server,
     wire::{
         diagnostics,
@@ -61,7 +61,8 @@ fn upgraded(server: &Server, request: Request, messages: &mut Diagnostics) -> Op
     });
     match state {
         Ok(state) => {
-            check::upgraded(&served.form.schema, &state, messages);
+            let broken = check::upgrade(&served.form.schema, &state);
+            report(&server.binary, &request.type_name, Operation::Upgrade, &broken, messages);
             encoded(&state, &served.form.ty, messages)
         }
         Err(why) => {

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     diagnostics::Diagnostics,
     panics::caught,
-    rules_stub::validate,
+    rules::validate::validate,
     server::Server,
     wire::{
         diagnostics,
@@ -25,7 +25,7 @@ pub(crate) async fn handle(server: &Server, request: Request) -> Response {
 async fn validated(server: &Server, context: &Context, request: &Request, messages: &mut Diagnostics) -> Option<()> {
     let served = server.data_source(&request.type_name, messages)?;
     let config = decoded("The configuration", request.config.as_ref(), &served.form.ty, messages)?;
-    validate::config(&served.form.schema, &config, context, messages);
+    validate(&served.form.schema, &config, context.write_only_attributes_allowed, messages);
     served.source.validate(context, &config, messages).await;
     Some(())
 }

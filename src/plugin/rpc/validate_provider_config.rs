@@ -4,7 +4,7 @@ use super::decoded;
 use crate::{
     diagnostics::Diagnostics,
     panics::caught,
-    rules_stub::validate,
+    rules::validate::validate,
     server::Server,
     wire::{
         diagnostics,
@@ -19,7 +19,7 @@ pub(crate) async fn handle(server: &Server, request: Request) -> Response {
     let validated = async {
         let form = &server.served().provider;
         if let Some(config) = decoded("The provider block", request.config.as_ref(), &form.ty, &mut messages) {
-            validate::config(&form.schema, &config, &context, &mut messages);
+            validate(&form.schema, &config, context.write_only_attributes_allowed, &mut messages);
             server.provider.validate(&context, &config, &mut messages).await;
         }
     };
