@@ -1,1 +1,3 @@
 //! talos
+
+pub mod machine_config;

@@ -1,0 +1,59 @@
+//! Whole documents: appended to the stream, and taken out of it.
+
+use super::place;
+use super::session::Session;
+use super::splice::Splice;
+use super::tree::Tree;
+use super::{EditError, locate, source};
+
+/// Appends a document and tells where. Where the stream ends in a block scalar without a line end, so that a line end
+/// would change that scalar, the document goes before the last one.
+pub(super) fn append(session: &mut Session, lines: Vec<String>) -> Result<usize, EditError> {
+    let tree = session.tree()?;
+    let text = tree.text;
+    let lines: Vec<_> = std::iter::once("---".to_owned()).chain(lines).collect();
+    let last = tree.documents.last();
+    let splice = match last {
+        Some(last) if place::breaks_off_in_block_scalar(&tree, last.root) => match &last.marker {
+            Some(marker) if !text.lines().any(|line| line.starts_with('%')) => {
+                let start = source::line_start(text, marker.start);
+                let end = source::line_break(text, start);
+                Splice::insert(start, lines.iter().fold(String::new(), |all, line| all + line + end))
+            }
+            _ => {
+                return Err(EditError::Layout {
+                    line: source::line_of(text, text.len()),
+                    path: "the last document".into(),
+                    how: "a block scalar at the end of the text without a line end",
+                    remedy: "with a line end",
+                });
+            }
+        },
+        _ => place::insert_lines(text, text.len(), &lines),
+    };
+    let at = splice.range.start;
+    session.apply(vec![splice]);
+    Ok(at)
+}
+
+/// Takes a document out, from its `---` to its last line; comments within stay, and so does its `...`.
+pub(super) fn remove(tree: &Tree<'_>, document: &locate::Located) -> Vec<Splice> {
+    let (marker, root) = {
+        let document = &tree.documents[document.index];
+        (document.marker.clone(), document.root)
+    };
+    let start = marker.as_ref().map_or(tree.node(root).start(), |marker| marker.start);
+    let behind_marker = marker.map_or(0, |marker| source::line_end(tree.text, marker.start));
+    let end = place::behind(tree, root).max(behind_marker);
+    place::delete_lines(tree, start, source::line_start(tree.text, start)..end, root)
+}
+
+/// Refuses a document or item that holds keys which Talos does not know there.
+pub(super) fn only(tree: &Tree<'_>, mapping: usize, known: &[&str], path: &str) -> Result<(), EditError> {
+    for (key, _) in tree.entries(mapping) {
+        if !tree.scalar(*key).is_some_and(|(text, _)| known.contains(&text)) {
+            return Err(EditError::Foreign { line: tree.line(*key), path: path.into() });
+        }
+    }
+    Ok(())
+}
