@@ -3,6 +3,14 @@
 //! A case knows only what a user knows. Its name says what happens; `harness` runs it for each command line and Talos
 //! version and tells the whole story when it fails.
 
+mod bad_input;
+mod drift;
 mod harness_itself;
+mod interruptions;
+mod modes;
+mod others;
+mod patch;
+mod reach;
+mod refusals;
 mod secrets;
 mod the_guide;

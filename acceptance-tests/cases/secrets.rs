@@ -5,12 +5,8 @@ use std::fs;
 use anyhow::{Context, Result};
 use harness::{Canaries, Case, Node};
 
-const ADDRESS: &str = "talos_nvidia_node_patch.this";
-const PATCH: &str = r#"resource "talos_nvidia_node_patch" "this" {
-  provider = nvidia
-  node     = "10.0.0.5"
-}
-"#;
+use crate::patch::{ADDRESS, patch};
+
 const IN_THE_CONFIGURATION: &str = "CanaryOfTheMachineConfiguration42";
 
 fn no_trace_state_plan_or_output_holds_a_key_or_a_piece_of_the_machine_configuration(case: &Case) -> Result<()> {
@@ -18,7 +14,7 @@ fn no_trace_state_plan_or_output_holds_a_key_or_a_piece_of_the_machine_configura
     // A value that is nobody's business but the node's, beside what the provider edits.
     node.edit_config("machine:\n", &format!("machine:\n    # {IN_THE_CONFIGURATION}\n"))?;
     let canaries = secrets_of(&node)?.plant("the machine configuration", IN_THE_CONFIGURATION);
-    let mut workspace = case.workspace_for(&node, PATCH)?;
+    let mut workspace = case.workspace_for(&node, &patch(""))?;
     workspace.trace();
 
     workspace.apply()?;

@@ -1,0 +1,50 @@
+//! Ctrl-C and a provider that dies, each at a moment that the node names: nothing is lost and the next run goes on.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::{Case, NodeOptions};
+use serde_json::json;
+
+use crate::patch::{ADDRESS, expect_bytes, expect_modules_live, expect_settled, patch};
+
+fn ctrl_c_during_the_wait_for_a_module_ends_it_soon_and_keeps_what_was_done(case: &Case) -> Result<()> {
+    let machine = json!({"modules": {"nvidia_drm": {"fails": "invalid argument"}}});
+    let node = case.node_with(&NodeOptions::machine(machine))?;
+    let untouched = node.config()?;
+    let workspace = case.workspace_for(&node, &patch(""))?;
+    let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
+    // The configuration is written and three modules run: what is left is the wait for the fourth.
+    node.wait_until("the other modules run", |state| {
+        state["modules"]["nvidia_uvm"].as_str().is_some_and(|is| is.eq_ignore_ascii_case("live"))
+    })?;
+    running.interrupt()?;
+    let run = workspace.finish(running)?.failed()?;
+    ensure!(run.elapsed < Duration::from_secs(30), "it went on for {:?}", run.elapsed);
+    assert_eq!(workspace.state()?.addresses(), [ADDRESS]);
+
+    node.set_module("nvidia_drm", &json!({"available": true}))?;
+    workspace.apply()?;
+    expect_modules_live(&node)?;
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    expect_bytes(&node, &untouched)
+}
+harness::on_recent_minors!(ctrl_c_during_the_wait_for_a_module_ends_it_soon_and_keeps_what_was_done);
+
+fn a_provider_that_is_killed_during_the_write_leaves_a_node_that_the_next_apply_completes(case: &Case) -> Result<()> {
+    let fault = json!({"method": "ApplyConfiguration", "do": "hold"});
+    let node = case.node_with(&NodeOptions::machine(json!({"faults": [fault]})))?;
+    let workspace = case.workspace_for(&node, &patch(""))?;
+    let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
+    node.wait_until_held()?;
+    running.kill_providers()?;
+    workspace.finish(running)?.failed()?;
+    node.release()?;
+
+    workspace.plan()?;
+    workspace.apply()?;
+    expect_modules_live(&node)?;
+    expect_settled(&workspace)
+}
+harness::on_recent_minors!(a_provider_that_is_killed_during_the_write_leaves_a_node_that_the_next_apply_completes);
