@@ -4,7 +4,7 @@
 # pinned version is left alone, so a second run does nothing.
 #
 #   build.sh              everything that is missing
-#   build.sh NAME...      only these: tofu, talosctl, terraform, talos-node, cargo-deny
+#   build.sh NAME...      only these: tofu, talosctl, terraform, tfplugindocs, talos-node, cargo-deny
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -58,6 +58,10 @@ make_terraform() {
         "-X github.com/hashicorp/terraform/version.dev=no"
 }
 
+make_tfplugindocs() {
+    go_tool tfplugindocs tfplugindocs github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs ""
+}
+
 make_talos_node() {
     if [ -x "$here/../talos-node/build.sh" ]; then
         "$here/../talos-node/build.sh" "$tools"
@@ -80,13 +84,14 @@ make_cargo_deny() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- tofu talosctl terraform talos-node cargo-deny
+    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny
 fi
 for name in "$@"; do
     case $name in
     tofu) make_tofu ;;
     talosctl) make_talosctl ;;
     terraform) make_terraform ;;
+    tfplugindocs) make_tfplugindocs ;;
     talos-node) make_talos_node ;;
     cargo-deny) make_cargo_deny ;;
     *)

@@ -1,0 +1,53 @@
+#!/bin/sh
+# Renders the registry's pages from the provider's own schema, with the registry's own tool.
+#
+#   docs.sh           into docs/
+#   docs.sh --check   fails when docs/ is not what the schema says
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+acceptance-tests/tools/build.sh terraform tfplugindocs
+cargo build --quiet --locked
+program=$(command -v terraform || echo "$root/target/tools/terraform")
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/plugin" "$work/in" "$work/out"
+ln -s "${CARGO_TARGET_DIR:-$root/target}/debug/terraform-provider-nvidia" "$work/plugin/"
+cat >"$work/cli.tfrc" <<END
+provider_installation {
+  dev_overrides {
+    "registry.terraform.io/talos-gpu/nvidia" = "$work/plugin"
+  }
+  direct {}
+}
+END
+cat >"$work/in/main.tf" <<END
+terraform {
+  required_providers {
+    nvidia = {
+      source = "talos-gpu/nvidia"
+    }
+  }
+}
+END
+(cd "$work/in" && TF_CLI_CONFIG_FILE=$work/cli.tfrc CHECKPOINT_DISABLE=1 "$program" providers schema -json >"$work/schema.json")
+
+# The tool empties what it writes to, so it works on a copy, and pages that are written by hand stay.
+ln -s "$root/examples" "$work/out/examples"
+if [ -d templates ]; then ln -s "$root/templates" "$work/out/templates"; fi
+target/tools/tfplugindocs generate --provider-dir "$work/out" --provider-name terraform-provider-nvidia \
+    --rendered-provider-name nvidia --providers-schema "$work/schema.json" >"$work/log" 2>&1 || {
+    cat "$work/log" >&2
+    exit 1
+}
+if [ "${1:-}" = --check ]; then
+    for page in $(cd "$work/out/docs" && find . -name '*.md'); do
+        diff -u "docs/$page" "$work/out/docs/$page" || {
+            echo "docs/$page is not what the schema says: make docs" >&2
+            exit 1
+        }
+    done
+else
+    cp -R "$work/out/docs/." docs/
+fi
