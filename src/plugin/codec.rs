@@ -99,3 +99,6 @@ impl std::error::Error for CodecError {}
 
 #[cfg(test)]
 pub(crate) mod samples;
+
+#[cfg(test)]
+mod vectors;

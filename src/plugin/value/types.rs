@@ -1,6 +1,6 @@
 //! Types as the protocol writes them: cty's JSON (`"string"`, `["list","string"]`, `["object",{"a":"string"}]`).
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value as Json;
 
@@ -79,6 +79,9 @@ impl Type {
                 .collect::<Result<_, _>>()
                 .map(Self::Object),
             ("tuple", Json::Array(items)) => items.iter().map(Self::read).collect::<Result<_, _>>().map(Self::Tuple),
+            // Go writes the nothing in an empty tuple or object as null when it was never allocated.
+            ("object", Json::Null) => Ok(Self::Object(BTreeMap::new())),
+            ("tuple", Json::Null) => Ok(Self::Tuple(Vec::new())),
             (other, _) => Err(NotAType(format!("unknown kind {other:?}"))),
         }
     }
@@ -180,6 +183,12 @@ mod tests {
         let ty = Type::from_json(br#"["object",{"a":"string"},["a"]]"#)?;
         assert_eq!(ty, Type::object([("a", Type::String)]));
         Ok(())
+    }
+
+    #[test]
+    fn an_empty_type_may_hold_null_as_go_writes_it() {
+        assert_eq!(Type::from_json(br#"["tuple",null]"#), Ok(Type::Tuple(vec![])));
+        assert_eq!(Type::from_json(br#"["object",null]"#), Ok(Type::Object(BTreeMap::new())));
     }
 
     #[test]
