@@ -67,4 +67,6 @@ fn each_pair(nesting: Nesting, given: &Value, planned: &mut Value, mut visit: im
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
