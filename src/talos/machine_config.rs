@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 
 mod containers;
+mod cri_toml;
 mod desired;
 mod documents;
 mod edit;
@@ -25,6 +26,7 @@ mod session;
 mod source;
 mod splice;
 mod sysctls;
+mod text_lines;
 mod tree;
 mod view;
 

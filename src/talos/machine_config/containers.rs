@@ -5,7 +5,7 @@ use super::record::{Home, Token};
 use super::session::Session;
 use super::splice::Splice;
 use super::tree::{Id, Kind, Tree};
-use super::{EditError, locate};
+use super::{EditError, locate, runtime};
 
 /// One step down from a document's root.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub(super) const FILES: &[Step] = &[MACHINE, Step { key: "files", path: "machine
 pub(super) const PARAMS: &[Step] = &[Step { key: "params", path: "SysctlConfig.params", empty: "{}" }];
 
 /// Everything that is given back when empty, inside out.
-const ALL: &[&[Step]] = &[MODULES, SYSCTLS, FILES, PARAMS];
+const ALL: &[&[Step]] = &[MODULES, MODULES.split_at(2).0, SYSCTLS, FILES, PARAMS, &[MACHINE]];
 
 impl Step {
     fn expected(self) -> &'static str {
@@ -160,12 +160,7 @@ impl Session {
 
     /// Gives back every container of ours that is empty by now.
     pub(super) fn tidy(&mut self) -> Result<(), EditError> {
-        for steps in ALL {
-            for depth in (1..=steps.len()).rev() {
-                self.tidy_one(&steps[..depth])?;
-            }
-        }
-        Ok(())
+        ALL.iter().try_for_each(|steps| self.tidy_one(steps))
     }
 
     fn tidy_one(&mut self, steps: &[Step]) -> Result<(), EditError> {
@@ -197,8 +192,11 @@ impl Session {
     fn lives_in(&self, path: &str) -> bool {
         let record = &self.record;
         let modules = record.modules.values().any(|module| module.home() == Some(Home::V1alpha1));
-        let sysctls = |home| record.sysctls.values().any(|sysctl| sysctl.home == home);
-        let files = record.default_runtime.as_ref().is_some_and(|runtime| runtime.home == Home::V1alpha1);
+        let sysctls = |home| record.sysctls.values().any(|sysctl| sysctl.contains_key(&home));
+        let files = record
+            .default_runtime
+            .as_ref()
+            .is_some_and(|runtime| runtime.places.iter().any(|place| place.fragment == runtime::LEGACY));
         match path {
             "machine" => modules || sysctls(Home::V1alpha1) || files,
             "machine.kernel" | "machine.kernel.modules" => modules,

@@ -75,13 +75,13 @@ pub fn adopt(bytes: &[u8], desired: &Desired) -> Result<Record, EditError> {
         if let Some(found) = view.modules.get(&name)
             && let Some(first) = found.places.first()
         {
-            let ours = ModuleRecord::Ours { home: home(first.form), count: found.places.len() };
+            let ours = ModuleRecord::Ours { home: home(first.form), count: found.places.len(), other: None };
             record.modules.insert(name, ours);
         }
     }
     for key in desired.sysctls.keys() {
         if let Some(last) = view.sysctl_places.get(key).and_then(|places| places.last()) {
-            record.sysctls.insert(key.clone(), SysctlRecord { home: home(last.form), prior: None });
+            record.sysctls.insert(key.clone(), SysctlRecord::from([(home(last.form), None)]));
         }
     }
     if let Some(wanted) = &desired.default_runtime {

@@ -1,7 +1,9 @@
 //! Finding the documents and keys that are ours to edit, and refusing those that stand for more than their own place.
 
+use std::ops::Range;
+
 use super::tree::{Id, Kind, Tree};
-use super::{EditError, source};
+use super::{EditError, place, source};
 
 /// The kinds of documents that matter here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +174,11 @@ pub(super) fn colon(tree: &Tree<'_>, key: Id, path: &str) -> Result<usize, EditE
     } else {
         refuse("a key without a colon behind it")
     }
+}
+
+/// What stands between a colon and the end of the value behind it, which may be nothing.
+pub(super) fn behind_colon(tree: &Tree<'_>, colon: usize, value: Id) -> Range<usize> {
+    colon + 1..place::end(tree, value).max(colon + 1)
 }
 
 /// The offset of the dash of an item of a block sequence, which stands behind `from`.

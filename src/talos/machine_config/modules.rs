@@ -93,12 +93,17 @@ fn of_name(tree: &Tree<'_>, name: &str) -> Result<Vec<Occurrence>, EditError> {
 pub(super) fn set(session: &mut Session, module: &Module, backend: Backend) -> Result<(), EditError> {
     let name = normal_name(&module.name);
     let tree = session.tree()?;
-    let Some(last) = of_name(&tree, &name)?.pop() else {
+    let mut all = of_name(&tree, &name)?;
+    let Some(last) = all.pop() else {
         return add(session, module, backend);
     };
     let Some(wanted) = &module.parameters else {
-        session.record.modules.entry(name.clone()).or_insert(ModuleRecord::Theirs { parameters: None });
-        return restore_parameters(session, &name);
+        let record = session.record.modules.entry(name.clone()).or_insert(ModuleRecord::Theirs { parameters: None });
+        let prior = match record {
+            ModuleRecord::Theirs { parameters } => parameters.take(),
+            ModuleRecord::Ours { other, .. } => other.take(),
+        };
+        return prior.map_or(Ok(()), |prior| restore_parameters(session, &name, &prior));
     };
     let prior = prior_parameters(&tree, &last)?;
     let splices = if last.parameters == *wanted { Vec::new() } else { set_parameters(&tree, &last, wanted)? };
@@ -109,9 +114,16 @@ pub(super) fn set(session: &mut Session, module: &Module, backend: Backend) -> R
         before: Some(last.parameters.join(" ")),
         after: Some(wanted.join(" ")),
     });
-    let record = session.record.modules.entry(name).or_insert(ModuleRecord::Theirs { parameters: None });
-    if let ModuleRecord::Theirs { parameters: parameters @ None } = record {
-        *parameters = Some(prior);
+    let before = all.len();
+    match session.record.modules.entry(name).or_insert(ModuleRecord::Theirs { parameters: None }) {
+        ModuleRecord::Theirs { parameters } => {
+            parameters.get_or_insert(prior);
+        }
+        // One of them is somebody's, and the last one counts.
+        ModuleRecord::Ours { count, other, .. } if before >= *count && change.is_some() => {
+            other.get_or_insert(prior);
+        }
+        ModuleRecord::Ours { .. } => {}
     }
     session.apply(splices);
     session.changes.extend(change);
@@ -142,8 +154,9 @@ fn add(session: &mut Session, module: &Module, backend: Backend) -> Result<(), E
     let place = session.place(at, home)?;
     // Ours even if the record has one of theirs: that one is gone, and what is put back on taking back is nothing less
     // than what somebody left.
-    let record = session.record.modules.entry(name.clone()).or_insert(ModuleRecord::Ours { home, count: 1 });
-    if let ModuleRecord::Ours { home: recorded, count } = record {
+    let record =
+        session.record.modules.entry(name.clone()).or_insert(ModuleRecord::Ours { home, count: 1, other: None });
+    if let ModuleRecord::Ours { home: recorded, count, .. } = record {
         *recorded = home;
         *count = 1;
     }
@@ -164,18 +177,20 @@ pub(super) fn v1alpha1_root(path: &'static str) -> impl Fn(&Tree<'_>) -> Result<
 
 /// Takes a module back: out, if it is ours, else with the parameters that it had.
 pub(super) fn revert(session: &mut Session, name: &str) -> Result<(), EditError> {
-    match session.record.modules.get(name) {
-        Some(ModuleRecord::Ours { home, count }) => {
-            let (home, count) = (*home, *count);
+    let prior = match session.record.modules.remove(name) {
+        Some(ModuleRecord::Ours { home, count, other }) => {
             for _ in 0..count {
                 remove_one(session, name, home)?;
             }
+            other
         }
-        Some(ModuleRecord::Theirs { .. }) => restore_parameters(session, name)?,
-        None => {}
+        Some(ModuleRecord::Theirs { parameters }) => parameters,
+        None => None,
+    };
+    match prior {
+        Some(prior) => restore_parameters(session, name, &prior),
+        None => Ok(()),
     }
-    session.record.modules.remove(name);
-    Ok(())
 }
 
 /// Takes out the first one that stands where ours stood, or, when somebody moved it, the first one at all.
@@ -237,7 +252,7 @@ fn prior_parameters(tree: &Tree<'_>, own: &Occurrence) -> Result<PriorParameters
     let Some((key, value)) = locate::field(tree, own.mapping, "parameters", &path)? else {
         return Ok(PriorParameters { there: false, text: None, values: Vec::new(), column: 0 });
     };
-    let text = locate::colon(tree, key, &path).ok().map(|colon| colon + 1..place::end(tree, value));
+    let text = locate::colon(tree, key, &path).ok().map(|colon| locate::behind_colon(tree, colon, value));
     let text = text.filter(|range| is_values_alone(tree, value, range.start));
     Ok(PriorParameters {
         there: true,
@@ -288,18 +303,16 @@ fn set_parameters(tree: &Tree<'_>, own: &Occurrence, wanted: &[String]) -> Resul
         }
         _ => format!(" {}", Fragment::strings(wanted).flow(style)),
     };
-    Ok(vec![Splice::replace(colon + 1..place::end(tree, value), text)])
+    Ok(vec![Splice::replace(locate::behind_colon(tree, colon, value), text)])
 }
 
 /// Puts the parameters of a module back that was there before us. Somebody may have removed them or the module since.
-fn restore_parameters(session: &mut Session, name: &str) -> Result<(), EditError> {
-    let Some(ModuleRecord::Theirs { parameters }) = session.record.modules.get_mut(name) else { return Ok(()) };
-    let Some(prior) = parameters.take() else { return Ok(()) };
+fn restore_parameters(session: &mut Session, name: &str, prior: &PriorParameters) -> Result<(), EditError> {
     let tree = session.tree()?;
     let Some(own) = of_name(&tree, name)?.pop() else { return Ok(()) };
     let path = own.path() + ".parameters";
     let Some((key, value)) = locate::field(&tree, own.mapping, "parameters", &path)? else { return Ok(()) };
-    let range = locate::colon(&tree, key, &path)? + 1..place::end(&tree, value);
+    let range = locate::behind_colon(&tree, locate::colon(&tree, key, &path)?, value);
     let as_written = prior.text.as_ref().filter(|_| source::column(tree.text, tree.node(key).start()) == prior.column);
     let splices = if !prior.there {
         let mapping = strict_mapping(&tree, &own)?;

@@ -87,7 +87,11 @@ fn habits(tree: &Tree<'_>, id: Id, seen: &mut (Option<usize>, Option<usize>)) {
 
 /// Puts a child behind the last one of a container.
 pub(super) fn put(tree: &Tree<'_>, container: &Container, child: &Child) -> Result<Splice, EditError> {
-    let style = style(tree, container.id);
+    let mut style = style(tree, container.id);
+    let is_empty = tree.entries(container.id).is_empty() && tree.items(container.id).is_empty();
+    if let Some(key) = container.key.filter(|_| is_empty && tree.is_flow(container.id)) {
+        style.quoted = matches!(tree.scalar(key), Some((_, ScalarStyle::DoubleQuoted)));
+    }
     match &tree.node(container.id).kind {
         Kind::Mapping { flow: true, .. } | Kind::Sequence { flow: true, .. } => flow(tree, container, child, style),
         Kind::Mapping { entries, .. } => {
@@ -361,15 +365,21 @@ pub(super) fn delete_lines(tree: &Tree<'_>, start: usize, lines: Range<usize>, l
             None => delete(line),
         }
     }
-    // Of a text without its last line end we leave a text without its last line end.
     if let [only] = deleted.as_mut_slice()
         && *only == lines
-        && lines.end == text.len()
-        && !text.ends_with('\n')
     {
-        let before = &text[..lines.start];
-        let before = before.strip_suffix("\r\n").or_else(|| before.strip_suffix('\n')).unwrap_or(before);
-        only.start = before.len();
+        *only = without_line_end(text, lines);
     }
     deleted.into_iter().map(Splice::delete).collect()
+}
+
+/// Lines to delete. Of a text without its last line end we leave a text without its last line end: then the line end
+/// before them goes too.
+pub(super) fn without_line_end(text: &str, lines: Range<usize>) -> Range<usize> {
+    if lines.is_empty() || lines.end < text.len() || text.ends_with('\n') {
+        return lines;
+    }
+    let before = &text[..lines.start];
+    let before = before.strip_suffix("\r\n").or_else(|| before.strip_suffix('\n')).unwrap_or(before);
+    before.len()..lines.end
 }

@@ -31,7 +31,7 @@ pub struct Record {
 }
 
 /// Where one of our keys stood when we wrote it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Home {
     V1alpha1,
@@ -57,6 +57,9 @@ pub(super) enum ModuleRecord {
         /// How many entries of that name are ours: more than one only after an import.
         #[serde(default = "one", skip_serializing_if = "is_one")]
         count: usize,
+        /// The parameters of somebody's own entry of that name, when it came later and we had to change it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        other: Option<PriorParameters>,
     },
     /// It was there: taking back restores its parameters and leaves it.
     Theirs {
@@ -92,21 +95,21 @@ pub(super) struct PriorParameters {
     pub(super) column: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SysctlRecord {
-    pub(super) home: Home,
-    /// The value as it was written, quotes included; `None`: the key was not there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) prior: Option<String>,
-}
+/// What stood in each place that we set a sysctl in: the value as it was written, quotes included, or nothing. There
+/// is more than one place only when somebody overrode ours later on.
+pub(super) type SysctlRecord = BTreeMap<Home, Option<String>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RuntimeRecord {
     pub(super) cri_plugin: String,
-    pub(super) home: Home,
-    /// The name of the document, when it stands in one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) document: Option<String>,
+    /// Every fragment that we set it in: more than one only when somebody overrode ours later on.
+    pub(super) places: Vec<RuntimePlace>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RuntimePlace {
+    /// The fragment's name; that of the entry in `machine.files` is `customization`.
+    pub(super) fragment: String,
     /// The TOML value as it was written; `None`: the key was not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) prior: Option<String>,
@@ -169,14 +172,14 @@ impl Record {
     #[must_use]
     pub fn found(&self) -> Vec<super::Subject> {
         let modules = self.modules.iter().filter(|(_, module)| matches!(module, ModuleRecord::Theirs { .. }));
-        let sysctls = self.sysctls.iter().filter(|(_, sysctl)| sysctl.prior.is_some());
+        let sysctls = self.sysctls.iter().filter(|(_, sysctl)| sysctl.values().any(Option::is_some));
         modules
             .map(|(name, _)| super::Subject::Module(name.clone()))
             .chain(sysctls.map(|(key, _)| super::Subject::Sysctl(key.clone())))
             .chain(
                 self.default_runtime
                     .iter()
-                    .filter(|runtime| runtime.prior.is_some())
+                    .filter(|runtime| runtime.places.iter().any(|place| place.prior.is_some()))
                     .map(|_| super::Subject::DefaultRuntime),
             )
             .collect()

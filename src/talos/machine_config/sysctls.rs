@@ -5,7 +5,7 @@ use super::fragment::{Fragment, Style, quote};
 use super::locate::{self, DocumentKind};
 use super::modules::v1alpha1_root;
 use super::place::{self, Child, Container};
-use super::record::{Home, SysctlRecord, Token};
+use super::record::{Home, Token};
 use super::session::Session;
 use super::splice::Splice;
 use super::tree::{Id, Tree};
@@ -132,9 +132,11 @@ pub(super) fn set(session: &mut Session, name: &str, wanted: &str, backend: Back
         before: Some(last.text.clone()),
         after: Some(wanted.to_owned()),
     });
-    let record =
-        session.record.sysctls.entry(name.to_owned()).or_insert(SysctlRecord { home: last.home, prior: Some(prior) });
-    record.home = last.home;
+    // Recorded when the key becomes ours, and again only in a place where somebody overrode ours.
+    let record = session.record.sysctls.entry(name.to_owned()).or_default();
+    if record.is_empty() || splice.is_some() {
+        record.entry(last.home).or_insert(Some(prior));
+    }
     session.apply(splice.into_iter().collect());
     session.changes.extend(change);
     Ok(())
@@ -149,8 +151,7 @@ fn add(session: &mut Session, name: &str, wanted: &str, backend: Backend) -> Res
         Backend::Documents => (Home::Document, add_to_document(session, name, wanted, &child)?),
     };
     let place = session.place(at, home)?;
-    let record = session.record.sysctls.entry(name.to_owned()).or_insert(SysctlRecord { home, prior: None });
-    record.home = home;
+    session.record.sysctls.entry(name.to_owned()).or_default().entry(home).or_insert(None);
     session.changes.push(Change {
         subject: Subject::Sysctl(name.to_owned()),
         action: Action::Add,
@@ -182,12 +183,18 @@ fn document(tree: &Tree<'_>) -> Result<Option<locate::Located>, EditError> {
     Ok(locate::documents(tree)?.into_iter().find(|document| document.kind == DocumentKind::Sysctl))
 }
 
-/// Takes a sysctl back: out, if it was not there, else with the value that it had, as it was written.
+/// Takes a sysctl back: out, where it was not, else with the value that it had, as it was written.
 pub(super) fn revert(session: &mut Session, name: &str) -> Result<(), EditError> {
-    let Some(SysctlRecord { home, prior }) = session.record.sysctls.remove(name) else { return Ok(()) };
+    for (home, prior) in session.record.sysctls.remove(name).unwrap_or_default() {
+        revert_one(session, name, home, prior)?;
+    }
+    Ok(())
+}
+
+fn revert_one(session: &mut Session, name: &str, home: Home, prior: Option<String>) -> Result<(), EditError> {
     let tree = session.tree()?;
     let all = of_key(&tree, name)?;
-    let Some(own) = all.iter().rfind(|occurrence| occurrence.home == home).or(all.last()) else { return Ok(()) };
+    let Some(own) = all.iter().rfind(|occurrence| occurrence.home == home) else { return Ok(()) };
     let (splices, action) = match &prior {
         None => (take(&tree, own)?, Action::Remove),
         Some(raw) if *raw == tree.text[tree.node(own.value).span.clone()] => (Vec::new(), Action::Restore),
@@ -267,7 +274,7 @@ pub(super) fn tidy(session: &mut Session) -> Result<(), EditError> {
         }
         None => Some(Vec::new()),
     };
-    let done = splices.is_some() || !session.record.sysctls.values().any(|sysctl| sysctl.home == Home::Document);
+    let done = splices.is_some() || !session.record.sysctls.values().any(|sysctl| sysctl.contains_key(&Home::Document));
     session.apply(splices.unwrap_or_default());
     if done {
         session.record.containers.remove("SysctlConfig");

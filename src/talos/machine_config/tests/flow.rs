@@ -1,0 +1,61 @@
+//! Flow style.
+
+use super::*;
+
+#[test]
+fn flow_style_stays_flow_style() {
+    check("machine: {}\n", &one_module(), "machine: {kernel: {modules: [{name: nvidia}]}}\n");
+    check(
+        "machine: { type: worker, sysctls: { a.b: c, }, }\n",
+        &one_sysctl(),
+        "machine: { type: worker, sysctls: { a.b: c, net.core.bpf_jit_harden: \"1\", }, }\n",
+    );
+    check(
+        "machine:\n  kernel: {modules: [ { name: a } ]} # c\n",
+        &guide(),
+        "machine:\n  kernel: {modules: [ { name: a }, {name: nvidia}, {name: nvidia_uvm} ]} # c\n  sysctls:\n    net.core.bpf_jit_harden: \"1\"\n",
+    );
+}
+
+#[test]
+fn empty_brackets_keep_what_is_in_them() {
+    check("machine: {  }\n", &one_sysctl(), "machine: {sysctls: {net.core.bpf_jit_harden: \"1\"}  }\n");
+    check(
+        "machine:\n  sysctls: { # why\n  }\n",
+        &one_sysctl(),
+        "machine:\n  sysctls: {net.core.bpf_jit_harden: \"1\" # why\n  }\n",
+    );
+}
+
+#[test]
+fn json_stays_json() {
+    check(
+        r#"{"machine":{"type":"worker","kernel":{"modules":[{"name":"a"}]}},"cluster":{}}"#,
+        &guide(),
+        r#"{"machine":{"type":"worker","kernel":{"modules":[{"name":"a"}, {"name": "nvidia"}, {"name": "nvidia_uvm"}]}, "sysctls": {"net.core.bpf_jit_harden": "1"}},"cluster":{}}"#,
+    );
+}
+
+#[test]
+fn nothing_within_flow_style_is_given_back() {
+    check(
+        "machine: {kernel: , type: worker}\n",
+        &one_module(),
+        "machine: {kernel: {modules: [{name: nvidia}]} , type: worker}\n",
+    );
+    check("machine: {kernel: null}\n", &one_module(), "machine: {kernel: {modules: [{name: nvidia}]}}\n");
+    check(
+        "machine: {sysctls: {net.core.bpf_jit_harden: }}\n",
+        &one_sysctl(),
+        "machine: {sysctls: {net.core.bpf_jit_harden: \"1\" }}\n",
+    );
+}
+
+#[test]
+fn several_lines_and_comments_within_flow_style_stay() {
+    check(
+        "machine:\n  sysctls: {\n    a.b: c, # one\n    d.e: f # two\n  }\n",
+        &one_sysctl(),
+        "machine:\n  sysctls: {\n    a.b: c, # one\n    d.e: f, net.core.bpf_jit_harden: \"1\" # two\n  }\n",
+    );
+}

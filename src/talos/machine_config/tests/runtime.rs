@@ -1,0 +1,150 @@
+//! The default runtime.
+
+use super::*;
+
+const SET: &str = "[plugins.\"io.containerd.cri.v1.runtime\".containerd]";
+
+#[test]
+fn a_file_is_added_where_there_is_no_part() {
+    let edited =
+        edit(b"machine:\n    type: worker\n", &default_runtime(), &Record::default(), Backend::V1Alpha1).unwrap();
+    assert!(edited.touches_files);
+    check(
+        "machine:\n    type: worker\n",
+        &default_runtime(),
+        &format!(
+            "machine:\n    type: worker\n    files:\n        - content: |\n              {SET}\n                default_runtime_name = \"nvidia\"\n          permissions: 0o600\n          path: /etc/cri/conf.d/20-customization.part\n          op: create\n"
+        ),
+    );
+    check(
+        "machine: {type: worker}\n",
+        &default_runtime(),
+        "machine: {type: worker, files: [{content: \"[plugins.\\\"io.containerd.cri.v1.runtime\\\".containerd]\\n  default_runtime_name = \\\"nvidia\\\"\\n\", permissions: 0o600, path: /etc/cri/conf.d/20-customization.part, op: create}]}\n",
+    );
+}
+
+#[test]
+fn a_document_is_added_from_1_14_on() {
+    check_documents(
+        "machine: {}\n",
+        &default_runtime(),
+        &format!(
+            "machine: {{}}\n---\napiVersion: v1alpha1\nkind: CRICustomizationConfig\nname: nvidia-default-runtime\ncontent: |\n    {SET}\n      default_runtime_name = \"nvidia\"\n"
+        ),
+    );
+}
+
+/// A part in the given form of content, and a key behind it.
+fn part(content: &str) -> String {
+    format!(
+        "machine:\n  files:\n    - path: /etc/cri/conf.d/20-customization.part\n      content: {content}\n      op: create\ncluster: {{}}\n"
+    )
+}
+
+#[test]
+fn a_part_that_is_there_is_merged_and_its_toml_kept() {
+    for header in ["|", "|-", "|+", "| # c", "|2"] {
+        check(
+            &part(&format!("{header}\n        # mine\n        [plugins.'x']\n          a = 1 # b\n")),
+            &default_runtime(),
+            &part(&format!(
+                "{header}\n        # mine\n        [plugins.'x']\n          a = 1 # b\n        {SET}\n          default_runtime_name = \"nvidia\"\n"
+            )),
+        );
+        check(
+            &part(&format!(
+                "{header}\n        {SET} # t\n          snapshotter = \"x\"\n\n        [other]\n          a = 1"
+            )),
+            &default_runtime(),
+            &part(&format!(
+                "{header}\n        {SET} # t\n          default_runtime_name = \"nvidia\"\n          snapshotter = \"x\"\n\n        [other]\n          a = 1"
+            )),
+        );
+        check(
+            &part(&format!("{header}\n        {SET}\n          default_runtime_name = 'runc' # why\n")),
+            &default_runtime(),
+            &part(&format!("{header}\n        {SET}\n          default_runtime_name = \"nvidia\" # why\n")),
+        );
+    }
+}
+
+#[test]
+fn quoted_and_folded_parts_are_changed_where_they_can_be() {
+    check(
+        &part(r#""[other]\na = 1\n""#),
+        &default_runtime(),
+        &part(
+            r#""[other]\na = 1\n[plugins.\"io.containerd.cri.v1.runtime\".containerd]\n  default_runtime_name = \"nvidia\"\n""#,
+        ),
+    );
+    check(
+        &part(r#""[other]\na = 1""#),
+        &default_runtime(),
+        &part(
+            r#""[other]\na = 1\n[plugins.\"io.containerd.cri.v1.runtime\".containerd]\n  default_runtime_name = \"nvidia\"""#,
+        ),
+    );
+    check(
+        &part(r#""""#),
+        &default_runtime(),
+        &part(r#""[plugins.\"io.containerd.cri.v1.runtime\".containerd]\n  default_runtime_name = \"nvidia\"\n""#),
+    );
+    check(
+        &part(">\n        [other]\n\n        a = 1\n"),
+        &default_runtime(),
+        &part(&format!(
+            ">\n        [other]\n\n        a = 1\n\n        {SET}\n\n        default_runtime_name = \"nvidia\"\n"
+        )),
+    );
+    check(
+        &part(&format!(">-\n        {SET}\n\n        default_runtime_name = \"runc\"\n")),
+        &default_runtime(),
+        &part(&format!(">-\n        {SET}\n\n        default_runtime_name = \"nvidia\"\n")),
+    );
+    check(
+        &part(&format!(">\n        {SET}\n          snapshotter = \"x\"\n\n        [other]\n          a = 1\n")),
+        &default_runtime(),
+        &part(&format!(
+            ">\n        {SET}\n\n        default_runtime_name = \"nvidia\"\n          snapshotter = \"x\"\n\n        [other]\n          a = 1\n"
+        )),
+    );
+    assert!(matches!(refused(&part("'a = 1'"), &default_runtime()), EditError::Layout { line: 4, .. }));
+}
+
+#[test]
+fn the_fragment_that_counts_is_the_one_that_is_edited() {
+    let document = |name: &str, runtime: &str| {
+        format!(
+            "---\napiVersion: v1alpha1\nkind: CRICustomizationConfig\nname: {name}\ncontent: |\n  {SET}\n  default_runtime_name = {runtime}\n"
+        )
+    };
+    let text = |last: &str| format!("machine: {{}}\n{}{}", document("z", last), document("a", "'runc'"));
+    check_documents(&text("\"crun\""), &default_runtime(), &text("\"nvidia\""));
+    check_documents(&text("'nvidia'"), &default_runtime(), &text("'nvidia'"));
+    let view = view(text("'crun'").as_bytes(), CRI).unwrap();
+    assert_eq!(view.default_runtime.as_deref(), Some("crun"));
+    assert_eq!(view.default_runtime_places.len(), 2);
+}
+
+#[test]
+fn what_cannot_be_merged_is_refused_with_its_line() {
+    let broken = part("|\n        [plugins\n");
+    assert!(matches!(refused(&broken, &default_runtime()), EditError::Toml { line: 3, .. }));
+    let dotted = part("|\n        plugins.'io.containerd.cri.v1.runtime'.containerd.snapshotter = 'x'\n");
+    assert!(matches!(refused(&dotted, &default_runtime()), EditError::Toml { line: 3, .. }));
+    let two = format!(
+        "{}    - path: /etc/cri/conf.d/20-customization.part\n      content: ''\n",
+        part("''").replace("cluster: {}\n", "")
+    );
+    assert!(matches!(refused(&two, &default_runtime()), EditError::SeveralParts { line: 6, first: 3, .. }));
+}
+
+#[test]
+fn an_imported_fragment_goes_whole_when_it_is_all_ours() {
+    let text = format!(
+        "machine:\n  type: worker\n  files:\n    - content: |\n        {SET}\n          default_runtime_name = \"nvidia\"\n      path: /etc/cri/conf.d/20-customization.part\n      permissions: 0o600\n      op: create\n    - path: /var/x\n"
+    );
+    let record = super::super::adopt(text.as_bytes(), &default_runtime()).unwrap();
+    let back = edit(text.as_bytes(), &Desired::default(), &record, Backend::V1Alpha1).unwrap();
+    assert_eq!(String::from_utf8(back.bytes).unwrap(), "machine:\n  type: worker\n  files:\n    - path: /var/x\n");
+}
