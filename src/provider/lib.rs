@@ -1,1 +1,51 @@
-//! provider
+//! The product: NVIDIA GPUs on Talos Linux, as resources of Terraform and OpenTofu.
+//!
+//! The only room that sees the others. It decides purely (what to edit, what is drift, what needs a reboot) and lets
+//! `talos` carry it out; it meets neither wire types nor gRPC.
+
+mod configuration;
+mod extensions;
+mod kernel_modules;
+mod node_patch;
+mod nodes;
+mod pending;
+mod texts;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use plugin::{Context, Diagnostics, Provider, Resource, Schema, Value};
+
+use crate::{node_patch::NodePatch, nodes::Nodes};
+
+/// The provider `nvidia`.
+#[derive(Clone, Default)]
+pub struct Nvidia {
+    nodes: Arc<Nodes>,
+}
+
+impl Nvidia {
+    /// Connects to nothing; what a resource needs is reached when it needs it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl Provider for Nvidia {
+    fn schema(&self) -> Schema {
+        configuration::schema()
+    }
+
+    fn resources(&self) -> Vec<Arc<dyn Resource>> {
+        vec![Arc::new(NodePatch::new(Arc::clone(&self.nodes)))]
+    }
+
+    async fn validate(&self, _context: &Context, config: &Value, diagnostics: &mut Diagnostics) {
+        configuration::validate(config, diagnostics);
+    }
+
+    async fn configure(&self, _context: &Context, config: &Value, _diagnostics: &mut Diagnostics) {
+        self.nodes.configure(configuration::TalosSettings::from(config));
+    }
+}

@@ -1,0 +1,113 @@
+//! `talos_nvidia_node_patch`: the part of a machine configuration that NVIDIA GPUs need, and nothing else of it.
+//!
+//! `plan` and `observe` decide purely what a plan says and what a read stores; `prospect` works a change out on a
+//! node's present configuration; `check` says what is wrong with it; `apply`, `boot` and `wait` carry it out.
+
+mod apply;
+mod boot;
+mod check;
+mod destroy;
+mod import;
+mod model;
+mod observe;
+mod patch_text;
+mod plan;
+pub(crate) mod prospect;
+mod read;
+mod schema;
+mod wait;
+mod write;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use plugin::{
+    Applied, ApplyRequest, Context, DeleteRequest, Diagnostics, Field, Imported, PlanRequest, Planned, Private,
+    ReadRequest, Resource, Schema, Timeouts, Value,
+};
+
+use self::{model::Memory, plan::Effect};
+use crate::nodes::Nodes;
+
+/// The resource type.
+pub(crate) struct NodePatch {
+    nodes: Arc<Nodes>,
+}
+
+impl NodePatch {
+    pub(crate) fn new(nodes: Arc<Nodes>) -> Self {
+        Self { nodes }
+    }
+}
+
+/// The node of an object and the endpoint to go through.
+#[derive(Clone, Debug)]
+struct Target {
+    node: String,
+    endpoint: Option<String>,
+}
+
+impl Target {
+    /// `None` while one of the two is unknown.
+    fn from(object: &Value) -> Option<Self> {
+        let endpoint = match object.get("endpoint").string() {
+            Field::Unknown => return None,
+            Field::Null => None,
+            Field::Known(text) => Some(text.to_owned()),
+        };
+        Some(Self { node: object.get("node").string().known()?.to_owned(), endpoint })
+    }
+}
+
+fn timeouts(object: &Value) -> Timeouts {
+    Timeouts::from(object.get("timeouts"), schema::TIMEOUTS)
+}
+
+#[async_trait]
+impl Resource for NodePatch {
+    fn type_name(&self) -> &'static str {
+        "talos_nvidia_node_patch"
+    }
+
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    async fn plan(&self, _context: &Context, request: PlanRequest, diagnostics: &mut Diagnostics) -> Planned {
+        let memory = Memory::of(&request.private);
+        let decision = plan::decide(&request, memory.as_ref());
+        check::claims(&self.nodes, &request, &decision, memory.as_ref(), diagnostics);
+        match decision.effect {
+            Effect::None => check::unchanged(&self.nodes, &decision, diagnostics),
+            Effect::Create => check::plan(&self.nodes, &decision, None, diagnostics).await,
+            Effect::Change => check::plan(&self.nodes, &decision, memory.as_ref(), diagnostics).await,
+        }
+        // A create starts with an empty memory; for a replacement the old one tells the second plan whose it is.
+        let private = if request.prior.is_some() { request.private } else { Private::empty() };
+        Planned { state: decision.planned, replace: Vec::new(), private }
+    }
+
+    async fn plan_destroy(&self, _context: &Context, request: DeleteRequest, diagnostics: &mut Diagnostics) {
+        destroy::plan(&self.nodes, &request, diagnostics);
+    }
+
+    async fn read(&self, _context: &Context, request: ReadRequest, diagnostics: &mut Diagnostics) -> Option<Applied> {
+        Some(read::read(&self.nodes, request, diagnostics).await)
+    }
+
+    async fn create(&self, context: &Context, request: ApplyRequest, diagnostics: &mut Diagnostics) -> Option<Applied> {
+        apply::create(&self.nodes, context, request, diagnostics).await
+    }
+
+    async fn update(&self, context: &Context, request: ApplyRequest, diagnostics: &mut Diagnostics) -> Applied {
+        apply::update(&self.nodes, context, request, diagnostics).await
+    }
+
+    async fn delete(&self, context: &Context, request: DeleteRequest, diagnostics: &mut Diagnostics) -> Option<Applied> {
+        destroy::delete(&self.nodes, context, request, diagnostics).await
+    }
+
+    async fn import(&self, _context: &Context, id: &str, diagnostics: &mut Diagnostics) -> Option<Imported> {
+        import::import(&self.nodes, id, diagnostics).await
+    }
+}

@@ -1,0 +1,236 @@
+//! Create and update: the node is reached, checked, written, rebooted if that was asked for, and waited for.
+//!
+//! What is stored after a failure is what is really there: nothing when nothing was sent, else the object with what is
+//! remembered of the node before, so that a destroy takes it back.
+
+use plugin::{Applied, ApplyRequest, Context, Diagnostics, Private, Value};
+use talos::TalosVersion;
+use tokio::time::Instant;
+
+use super::{
+    Target, boot,
+    check::{self, Moment},
+    model::{Memory, PendingReboot, Waiting, Wanted, backend, default_sysctls, new_instance, sysctls_value, waits},
+    observe, patch_text,
+    timeouts, wait,
+    write::{self, Job, Step},
+};
+use crate::{
+    kernel_modules::States,
+    nodes::{Nodes, Owner},
+    texts::Say,
+};
+
+/// One create or update.
+struct Run<'a> {
+    job: Job<'a>,
+    planned: &'a Value,
+    /// As the last apply left it; none for a create.
+    memory: Option<Memory>,
+}
+
+/// A write and what it was for.
+struct Written {
+    instance: String,
+    wanted: Wanted,
+    inner: write::Written,
+}
+
+/// What is true of the node after a write, whatever came of the rest.
+struct Reached {
+    memory: Memory,
+    wanted: Wanted,
+    tag: String,
+    version: TalosVersion,
+    loaded: States,
+}
+
+pub(super) async fn create(
+    nodes: &Nodes,
+    context: &Context,
+    request: ApplyRequest,
+    diagnostics: &mut Diagnostics,
+) -> Option<Applied> {
+    let target = Target::from(&request.planned)?;
+    let mut say = Say { node: &target.node, diagnostics };
+    let deadline = Instant::now() + timeouts(&request.planned).create;
+    let job = Job::new(nodes, &target, context, deadline, &mut say)?;
+    boot::settled(&job, &mut say).await?;
+    let run = Run { job, planned: &request.planned, memory: None };
+    let reached = run.change(&request.config, &mut say).await?;
+    let failed = say.diagnostics.has_errors();
+    Some(run.stored(reached, failed))
+}
+
+pub(super) async fn update(
+    nodes: &Nodes,
+    context: &Context,
+    request: ApplyRequest,
+    diagnostics: &mut Diagnostics,
+) -> Applied {
+    let ApplyRequest { config, prior, planned, private } = request;
+    if is_local(&prior, &planned) {
+        return Applied { state: planned, private };
+    }
+    let kept = |private: Private| Applied { state: prior.clone(), private };
+    let Some(target) = Target::from(&planned) else { return kept(private) };
+    let mut say = Say { node: &target.node, diagnostics };
+    let deadline = Instant::now() + timeouts(&planned).update;
+    let Some(job) = Job::new(nodes, &target, context, deadline, &mut say) else { return kept(private) };
+    let run = Run { job, planned: &planned, memory: Memory::of(&private) };
+    match run.change(&config, &mut say).await {
+        Some(reached) => run.stored(reached, false),
+        None => kept(private),
+    }
+}
+
+/// Whether a change is of attributes alone that only this provider reads. A plan that changes the node always changes
+/// `pending_reboot` (to unknown, or from true to false).
+fn is_local(prior: &Value, planned: &Value) -> bool {
+    prior.get("pending_reboot") == planned.get("pending_reboot")
+}
+
+impl Run<'_> {
+    /// Writes, reboots and waits. `None`: nothing was sent.
+    async fn change(&self, config: &Value, say: &mut Say<'_>) -> Option<Reached> {
+        let writer = self.job.nodes.writer(&self.job.node_name);
+        let held = writer.lock().await;
+        let log_before = wait::failures_so_far(&self.job).await;
+        let written = self.write(config, say).await?;
+        let (complete, reboots) = (written.inner.complete, written.inner.step.delivery.reboots());
+        let boot_before = written.inner.boot_id.clone();
+        let mut reached = self.reached(written);
+        if !complete || (reboots && !self.reboot(boot_before.as_deref(), &mut reached, say).await) {
+            return Some(reached);
+        }
+        drop(held);
+        if self.waits_for_modules(&reached) {
+            let wanted = &reached.wanted;
+            reached.loaded = wait::modules(&self.job, &reached.version, wanted, log_before, say).await;
+        }
+        Some(reached)
+    }
+
+    fn waits_for_modules(&self, reached: &Reached) -> bool {
+        let staged = reached.memory.pending.as_ref().is_some_and(|pending| pending.kind == Waiting::Staged);
+        waits(self.planned) && !staged && !reached.wanted.modules.is_empty()
+    }
+
+    async fn write(&self, config: &Value, say: &mut Say<'_>) -> Option<Written> {
+        let memory = self.memory.as_ref();
+        let record = memory.map(|memory| memory.record.clone()).unwrap_or_default();
+        let instance = memory.map_or_else(new_instance, |memory| memory.instance.clone());
+        let planned_version = self.planned.get("talos_version").string().known();
+        let mut wanted_at_last = None;
+        let inner = write::write(&self.job, record, say, |facts, record, say| {
+            if let Some(planned) = planned_version.filter(|planned| *planned != facts.tag) {
+                say.upgraded_since_plan(planned, &facts.tag);
+                return None;
+            }
+            let wanted = resolved(self.planned, config, &facts.version)?;
+            let keys = wanted.keys();
+            let owner = Owner::Instance(instance.clone());
+            let taken = self.job.nodes.applied(|claims| claims.claim(&self.job.node_name, &owner, keys));
+            if !taken.is_empty() {
+                say.owned_twice(&taken);
+            }
+            // A later attempt knows the record of the first, so that our own writing is never taken for somebody's.
+            let known = Memory { record: record.clone(), ..self.remembered(&instance, &wanted) };
+            let (prospect, delivery) = check::judge(facts, &wanted, Some(&known), self.planned, Moment::Apply, say)?;
+            let at_next_boot = !prospect.at_next_boot.is_empty();
+            wanted_at_last = Some(wanted);
+            Some(Step { edited: prospect.edited, delivery, at_next_boot })
+        })
+        .await;
+        match (inner, wanted_at_last) {
+            (Some(inner), Some(wanted)) => Some(Written { instance, wanted, inner }),
+            _ => {
+                self.job.nodes.applied(|claims| claims.release(&instance));
+                None
+            }
+        }
+    }
+
+    /// What a judge of this change has to know of the past.
+    fn remembered(&self, instance: &str, wanted: &Wanted) -> Memory {
+        self.memory.clone().unwrap_or_else(|| Memory {
+            version: 1,
+            instance: instance.to_owned(),
+            machine: None,
+            record: talos::machine_config::Record::default(),
+            applied: wanted.clone(),
+            default_sysctls: wanted.sysctls.clone(),
+            pending: None,
+            incomplete: false,
+        })
+    }
+
+    fn reached(&self, written: Written) -> Reached {
+        let Written { instance, wanted, inner: write::Written { facts, step, boot_id, .. } } = written;
+        let before = self.memory.as_ref();
+        let kind = if step.delivery.stages() {
+            Some(Waiting::Staged)
+        } else if step.at_next_boot {
+            Some(Waiting::NextBoot)
+        } else {
+            None
+        };
+        let pending = kind.map(|kind| PendingReboot { kind, boot_id }).or_else(|| {
+            // A live apply makes an end of what was staged; what waits for a boot goes on waiting.
+            let was = before.and_then(|memory| memory.pending.clone());
+            was.filter(|was| was.kind == Waiting::NextBoot || !step.delivery.sends())
+        });
+        let memory = Memory {
+            version: 1,
+            instance,
+            machine: facts.machine.or_else(|| before.and_then(|memory| memory.machine.clone())),
+            record: step.edited.record,
+            applied: wanted.clone(),
+            default_sysctls: before
+                .map_or_else(|| default_sysctls(&facts.version), |memory| memory.default_sysctls.clone()),
+            pending,
+            incomplete: false,
+        };
+        Reached { memory, wanted, tag: facts.tag, version: facts.version, loaded: facts.loaded }
+    }
+
+    /// Reboots the node and waits for it. `false`: it is not back, and why was said.
+    async fn reboot(&self, boot_before: Option<&str>, reached: &mut Reached, say: &mut Say<'_>) -> bool {
+        let Some(running) = boot::reboot(&self.job, boot_before, &reached.version, say).await else {
+            return false;
+        };
+        reached.memory.pending = None;
+        if running.tag != reached.tag && self.planned.get("talos_version").string().known().is_some() {
+            say.other_version_after_boot(&reached.tag, &running.tag);
+        }
+        if let Some(version) = running.version {
+            reached.version = version;
+        }
+        reached.tag = running.tag;
+        true
+    }
+
+    /// The object to store.
+    fn stored(&self, reached: Reached, incomplete: bool) -> Applied {
+        self.job.nodes.forget(&self.job.node_name);
+        let Reached { mut memory, wanted, tag, version, loaded } = reached;
+        memory.incomplete = incomplete;
+        let mut state = self.planned.clone();
+        state.set("id", self.planned.get("node").clone());
+        state.set("sysctls", sysctls_value(&wanted.sysctls));
+        state.set("talos_version", Value::from(tag));
+        state.set("patch", Value::from(patch_text::patch(&wanted, backend(&version))));
+        state.set("pending_reboot", Value::from(memory.pending.is_some()));
+        state.set("module_state", observe::module_state(&wanted, &loaded));
+        Applied { state, private: memory.to_private() }
+    }
+}
+
+/// What a planned object wants on a node of this version: an unset `sysctls` is filled in by it.
+fn resolved(planned: &Value, config: &Value, version: &TalosVersion) -> Option<Wanted> {
+    let mut object = planned.clone();
+    if config.get("sysctls").is_null() && object.get("sysctls").is_unknown() {
+        object.set("sysctls", sysctls_value(&default_sysctls(version)));
+    }
+    Wanted::from(&object)
+}

@@ -1,0 +1,125 @@
+//! Waiting for a node: one that is still being installed, and one that was rebooted.
+
+use talos::{TalosVersion, resource::{MachineStage, MachineStatus}};
+use tokio::time::Instant;
+
+use super::{
+    check::may_still_come,
+    write::{Job, backoff},
+};
+use crate::{
+    nodes::{Running, boot_id, running},
+    texts::Say,
+};
+
+/// Waits until a node that may still be being installed answers, and until its boot has come to where its extensions
+/// are known. `None`: it did not, and why was said.
+///
+/// A boot with the NVIDIA extensions and without the module `nvidia` never gets to RUNNING, because the extensions'
+/// services wait for the module (talos-api facts, E.5 and K.1.6), and this resource is what loads it. So a boot in
+/// which just such services are waited for counts.
+pub(super) async fn settled(job: &Job<'_>, say: &mut Say<'_>) -> Option<()> {
+    for pause in 0.. {
+        let answer = stage(job).await;
+        match &answer {
+            Ok((stage, _)) if *stage == MachineStage::Running => return Some(()),
+            Ok((MachineStage::Booting, true)) => return Some(()),
+            Ok(_) => {}
+            Err(error) if may_still_come(error) => {}
+            Err(error) => {
+                say.failed("Reaching", error);
+                return None;
+            }
+        }
+        if !job.pause(backoff(pause)).await {
+            match answer {
+                _ if job.stop.is_cancelled() => say.interrupted("was waiting for the node"),
+                Err(error) => say.failed("Reaching", &error),
+                Ok((stage, _)) => say.not_settled(&format!("{stage:?}")),
+            }
+            return None;
+        }
+    }
+    None
+}
+
+/// The stage, and while it is booting whether a service of NVIDIA's is waited for.
+async fn stage(job: &Job<'_>) -> Result<(MachineStage, bool), talos::Error> {
+    let status = job.node.get::<MachineStatus>("machine").await?;
+    let stage = status.map_or(MachineStage::Unknown, |found| found.spec.stage);
+    if stage != MachineStage::Booting {
+        return Ok((stage, false));
+    }
+    let services = job.node.services().await?;
+    Ok((stage, services.iter().any(|s| s.id.starts_with("ext-nvidia-") && s.state == "Waiting")))
+}
+
+/// Reboots the node and waits until another boot runs. One node at a time in a process.
+pub(super) async fn reboot(
+    job: &Job<'_>,
+    boot_before: Option<&str>,
+    version: &TalosVersion,
+    say: &mut Say<'_>,
+) -> Option<Running> {
+    let _turn = job.nodes.reboots.lock().await;
+    if let Err(error) = job.node.reboot().await
+        // No answer to a reboot may well be the reboot.
+        && !error.may_have_been_carried_out()
+    {
+        say.failed("Rebooting", &error);
+        return None;
+    }
+    let mut last = Progress::SameBoot;
+    for pause in 0.. {
+        match progress(job, boot_before, version).await {
+            Progress::Runs(running) => return Some(running),
+            other => last = other,
+        }
+        if !job.pause(backoff(pause)).await {
+            break;
+        }
+    }
+    if job.stop.is_cancelled() {
+        say.interrupted("was waiting for the reboot");
+    } else {
+        say.not_booted(&last.words());
+    }
+    None
+}
+
+/// How far a reboot has come.
+enum Progress {
+    Runs(Running),
+    SameBoot,
+    Stage(MachineStage),
+    Silent(talos::Error),
+}
+
+impl Progress {
+    fn words(&self) -> String {
+        match self {
+            Self::Runs(_) => String::new(),
+            Self::SameBoot => "it was told to reboot and has not yet done so.".to_owned(),
+            Self::Stage(stage) => format!("it has booted and is in stage {stage:?}, not Running."),
+            Self::Silent(error) => format!("{}.", crate::texts::failed_call(error).trim_end_matches('.')),
+        }
+    }
+}
+
+async fn progress(job: &Job<'_>, boot_before: Option<&str>, version: &TalosVersion) -> Progress {
+    let look = async {
+        // A dead connection must not hold the wait until its deadline.
+        let node = job.node.clone().with_deadline(job.deadline.min(Instant::now() + std::time::Duration::from_secs(10)));
+        let boot = boot_id(&node, version).await?;
+        if boot.is_none() || boot.as_deref() == boot_before {
+            return Ok(Progress::SameBoot);
+        }
+        let status = node.get::<MachineStatus>("machine").await?;
+        match status.map(|found| (found.spec.stage, found.spec.ready)) {
+            Some((MachineStage::Running, true)) => Ok(Progress::Runs(running(&node).await?)),
+            Some((stage, _)) => Ok(Progress::Stage(stage)),
+            None => Ok(Progress::Stage(MachineStage::Unknown)),
+        }
+    };
+    look.await.unwrap_or_else(Progress::Silent)
+}

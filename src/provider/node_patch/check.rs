@@ -1,0 +1,284 @@
+//! What is said about a change before it is made: at plan where the node answers, and again in the apply before
+//! anything is sent. Diagnostics only; no planned value comes from here.
+
+use std::{collections::BTreeSet, time::SystemTime};
+
+use plugin::{Diagnostics, PlanRequest, Value};
+use talos::machine_config::{EditError, Record, Subject};
+
+use super::{
+    Target,
+    model::{ApplyMode, ExtensionCheck, Memory, Wanted},
+    plan::Decision,
+    prospect::{Delivery, Facts, Prospect, delivery, prospect},
+};
+use crate::{
+    extensions,
+    nodes::{NoNode, Nodes, Owner, Snapshot},
+    pending::Pending,
+    texts::Say,
+};
+
+/// When a check is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Plan,
+    Apply,
+}
+
+/// Why the facts of a node could not be had.
+pub(super) enum NoFacts {
+    Call(talos::Error),
+    /// The tag is no version.
+    NotAVersion(String),
+    /// The node has no machine configuration.
+    NoConfiguration,
+}
+
+impl NoFacts {
+    /// Says it as an error about `what` was being done.
+    pub(super) fn say(&self, what: &str, say: &mut Say<'_>) {
+        match self {
+            Self::Call(error) => say.failed(what, error),
+            Self::NotAVersion(tag) => say.version_not_read(tag),
+            Self::NoConfiguration => say.no_configuration(),
+        }
+    }
+
+    /// The call that failed, if one did.
+    pub(super) fn call(&self) -> Option<&talos::Error> {
+        match self {
+            Self::Call(error) => Some(error),
+            Self::NotAVersion(_) | Self::NoConfiguration => None,
+        }
+    }
+}
+
+impl From<talos::Error> for NoFacts {
+    fn from(error: talos::Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+/// Everything that a change depends on, in two round trips.
+pub(super) async fn gather(snapshot: &Snapshot) -> Result<Facts, NoFacts> {
+    let (running, active) = tokio::try_join!(snapshot.running(), snapshot.active())?;
+    let version = running.version.clone().ok_or_else(|| NoFacts::NotAVersion(running.tag.clone()))?;
+    let active = active.cloned().ok_or(NoFacts::NoConfiguration)?;
+    let (persisted, loaded, extensions, machine, gpus) = tokio::try_join!(
+        snapshot.persisted(&version),
+        snapshot.loaded(&version),
+        snapshot.extensions(),
+        snapshot.machine(),
+        snapshot.gpus(),
+    )?;
+    Ok(Facts {
+        tag: running.tag.clone(),
+        version: version.clone(),
+        active,
+        persisted: persisted.clone(),
+        extensions: extensions.clone(),
+        loaded: loaded.clone(),
+        machine: machine.cloned(),
+        gpus,
+    })
+}
+
+/// Claims what a plan wants and says what another resource owns.
+pub(super) fn claims(
+    nodes: &Nodes,
+    request: &PlanRequest,
+    decision: &Decision,
+    memory: Option<&Memory>,
+    diagnostics: &mut Diagnostics,
+) {
+    let (Some(target), Some(wanted)) = (Target::from(&decision.planned), &decision.wanted) else { return };
+    // The old object of a replacement is planned first, with its own memory; the new one then comes without a prior.
+    let owner = match memory {
+        Some(memory) if request.prior.is_some() || !request.private.0.is_empty() => Owner::Instance(memory.instance.clone()),
+        _ => Owner::New,
+    };
+    claim(nodes, &target.node, &owner, wanted.keys(), diagnostics);
+}
+
+/// Claims `keys` of a node for the walk and says what another resource owns.
+pub(super) fn claim(nodes: &Nodes, node: &str, owner: &Owner, keys: BTreeSet<String>, diagnostics: &mut Diagnostics) {
+    let taken = nodes.planned(|claims| claims.claim(node, owner, keys));
+    if !taken.is_empty() {
+        Say { node, diagnostics }.owned_twice(&taken);
+    }
+}
+
+/// A resource that does not change: warns of what the refresh has seen, without a call.
+pub(super) fn unchanged(nodes: &Nodes, decision: &Decision, diagnostics: &mut Diagnostics) {
+    let Some(target) = Target::from(&decision.planned) else { return };
+    if ExtensionCheck::from(&decision.planned) == ExtensionCheck::Off {
+        return;
+    }
+    if let Ok(snapshot) = nodes.snapshot(&target.node, target.endpoint.as_deref())
+        && let Some((running, extensions)) = snapshot.known_extensions()
+        && decision.wanted.as_ref().is_some_and(|wanted| !wanted.modules.is_empty())
+    {
+        let problems = extensions::problems(extensions, &running.tag);
+        Say { node: &target.node, diagnostics }.extensions_no_longer_fit(&running.tag, &problems);
+    }
+}
+
+/// Checks a change at plan, where its node answers.
+pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Memory>, diagnostics: &mut Diagnostics) {
+    let Some(target) = Target::from(&decision.planned) else { return };
+    let mut say = Say { node: &target.node, diagnostics };
+    let snapshot = match nodes.snapshot(&target.node, target.endpoint.as_deref()) {
+        Ok(snapshot) => snapshot,
+        Err(NoNode::Unknown(_)) => return,
+        Err(why) => return why.say(&mut say),
+    };
+    let facts = match gather(&snapshot).await {
+        Ok(facts) => facts,
+        Err(why) => {
+            match why.call().filter(|error| may_still_come(error)) {
+                Some(error) => say.checks_come_at_apply(error),
+                None => why.say("Checking", &mut say),
+            }
+            return;
+        }
+    };
+    let Some(wanted) = &decision.wanted else { return };
+    judge(&facts, wanted, memory, &decision.planned, Moment::Plan, &mut say);
+}
+
+/// Whether a node that answers so may be one that is still being installed: no answer, or maintenance mode.
+pub(super) fn may_still_come(error: &talos::Error) -> bool {
+    error.heals() || matches!(error.kind(), talos::ErrorKind::Certificate(talos::error::CertificateProblem::MaintenanceMode))
+}
+
+/// Says everything that is wrong with, or worth knowing of, a change on the node as it is. Answers how it would be
+/// made; `None` when it cannot be. Whether it may be made is told by the absence of errors.
+pub(super) fn judge(
+    facts: &Facts,
+    wanted: &Wanted,
+    memory: Option<&Memory>,
+    planned: &Value,
+    moment: Moment,
+    say: &mut Say<'_>,
+) -> Option<(Prospect, Delivery)> {
+    version(facts, say);
+    machine(facts, memory, say);
+    if !wanted.modules.is_empty() {
+        fit(facts, ExtensionCheck::from(planned), say);
+    }
+    let blank = Record::default();
+    let record = memory.map_or(&blank, |memory| &memory.record);
+    waiting(facts.pending(record, SystemTime::now()), moment, say);
+    let prospect = match prospect(facts, wanted, record, memory.map(|memory| &memory.applied)) {
+        Ok(prospect) => prospect,
+        Err(error) => {
+            say.cannot_edit(attribute_of(&error), &error);
+            return None;
+        }
+    };
+    let boot_due = memory.is_some_and(|memory| memory.pending.is_some());
+    let delivery = delivery(ApplyMode::from(planned), facts, &prospect, wanted, boot_due);
+    consequences(facts, &prospect, delivery, moment, say);
+    found(&prospect, record, say);
+    Some((prospect, delivery))
+}
+
+fn version(facts: &Facts, say: &mut Say<'_>) {
+    match facts.version.support() {
+        talos::version::Support::TooOld => say.too_old(&facts.tag),
+        talos::version::Support::Newer => say.newer_than_known(&facts.tag),
+        talos::version::Support::Supported => {}
+    }
+}
+
+/// Another machine at the same address is an error, not a patch.
+pub(super) fn machine(facts: &Facts, memory: Option<&Memory>, say: &mut Say<'_>) {
+    if let (Some(expected), Some(found)) = (memory.and_then(|memory| memory.machine.as_ref()), &facts.machine)
+        && expected != found
+    {
+        say.another_machine(expected, found);
+    }
+}
+
+fn fit(facts: &Facts, check: ExtensionCheck, say: &mut Say<'_>) {
+    if check != ExtensionCheck::Off {
+        let problems = extensions::problems(&facts.extensions, &facts.tag);
+        say.extensions(check == ExtensionCheck::Error, &facts.tag, &problems);
+    }
+    if facts.gpus == 0 {
+        say.no_gpu();
+    }
+}
+
+/// Says what waits on the node; in an apply, what must not be overwritten is an error.
+pub(super) fn waiting(pending: Pending, moment: Moment, say: &mut Say<'_>) {
+    let is_error = moment == Moment::Apply;
+    match pending {
+        Pending::Nothing | Pending::Ours => {}
+        Pending::LongAgo(age) => say.maybe_tried_long_ago(age),
+        Pending::Staged => say.pending(is_error, "a configuration was staged and takes effect at the next boot."),
+        Pending::Tried => say.pending(is_error, "a configuration is being tried (mode try), and the node is going to roll it back."),
+        Pending::Differs => say.pending(is_error, "the configuration on disk is not the active one: one was staged or is being tried."),
+        Pending::MaybeTried(age) => say.pending(
+            is_error,
+            &format!("the active configuration changed {} ago and was not persisted: it may be a tried one, which is rolled back (by default after a minute).", crate::texts::span(age)),
+        ),
+    }
+}
+
+fn consequences(facts: &Facts, prospect: &Prospect, delivery: Delivery, moment: Moment, say: &mut Say<'_>) {
+    let reasons: Vec<String> = prospect.needs_reboot.iter().chain(&prospect.at_next_boot).cloned().collect();
+    match delivery {
+        Delivery::Refused => say.needs_reboot(&facts.tag),
+        _ if delivery.reboots() => {
+            if moment == Moment::Plan {
+                let due = vec!["an earlier change that waits for a boot".to_owned()];
+                say.will_reboot(if reasons.is_empty() { &due } else { &reasons });
+            }
+        }
+        Delivery::Live | Delivery::Nothing if !prospect.at_next_boot.is_empty() => say.at_next_boot(&prospect.at_next_boot),
+        _ => {}
+    }
+}
+
+/// Names what stood there before and is not remembered yet.
+fn found(prospect: &Prospect, record: &Record, say: &mut Say<'_>) {
+    let known = record.found();
+    let keys: Vec<String> =
+        prospect.edited.record.found().into_iter().filter(|subject| !known.contains(subject)).map(subject).collect();
+    if !keys.is_empty() {
+        say.was_there(&keys);
+    }
+}
+
+fn subject(subject: Subject) -> String {
+    match subject {
+        Subject::Module(name) => format!("kernel module {name}"),
+        Subject::Sysctl(key) => format!("sysctl {key}"),
+        Subject::DefaultRuntime => "the default runtime".to_owned(),
+    }
+}
+
+/// The attribute that a refusal to edit is about.
+pub(super) fn attribute_of(error: &EditError) -> &'static str {
+    let about = |path: &str| {
+        if path.contains("sysctl") {
+            "sysctls"
+        } else if path.contains("files") || path.contains("CRI") {
+            "default_runtime"
+        } else {
+            "kernel_modules"
+        }
+    };
+    match error {
+        EditError::Spelling { .. } => "sysctls",
+        EditError::SeveralParts { .. } | EditError::Toml { .. } => "default_runtime",
+        EditError::Structure { path, .. }
+        | EditError::Duplicate { path, .. }
+        | EditError::Shared { path, .. }
+        | EditError::Layout { path, .. } => about(path),
+        EditError::Desired { what, .. } => about(what),
+        _ => "node",
+    }
+}

@@ -1,0 +1,169 @@
+//! Read: the owned parts of the node as they are. It never drops the object, and a node that cannot be read is an
+//! error (or, if so configured and the node cannot be reached, a warning) with the state kept.
+
+use plugin::{Applied, Diagnostics, ReadRequest};
+use talos::machine_config::{View, adopt, view};
+
+use super::{
+    Target, check,
+    check::NoFacts,
+    model::{CRI_PLUGIN, ExtensionCheck, Memory, PendingReboot, Waiting, Wanted},
+    observe::{self, Observed, standing},
+    prospect::ConfigFact,
+    timeouts,
+};
+use crate::{
+    configuration::OnUnreachable,
+    kernel_modules::States,
+    nodes::{NoNode, Nodes, Owner, Running, Snapshot, boot_id},
+    texts::Say,
+};
+
+pub(super) async fn read(nodes: &Nodes, request: ReadRequest, diagnostics: &mut Diagnostics) -> Applied {
+    let ReadRequest { state, private } = request;
+    let Some(target) = Target::from(&state) else { return Applied { state, private } };
+    let mut say = Say { node: &target.node, diagnostics };
+    let snapshot = match nodes.snapshot(&target.node, target.endpoint.as_deref()) {
+        Ok(snapshot) => snapshot,
+        Err(NoNode::Unknown(attribute)) => {
+            say.not_refreshed_unknown(&attribute);
+            return Applied { state, private };
+        }
+        Err(why) => {
+            why.say(&mut say);
+            return Applied { state, private };
+        }
+    };
+
+    let memory = Memory::of(&private);
+    let limit = timeouts(&state).read;
+    let waiting = memory.as_ref().and_then(|memory| memory.pending.as_ref());
+    let wants_extensions = ExtensionCheck::from(&state) != ExtensionCheck::Off;
+    let found = match tokio::time::timeout(limit, look(&snapshot, waiting, wants_extensions)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(why)) => {
+            match why.call().filter(|error| error.is_unreachable()) {
+                Some(error) if nodes.on_unreachable() == OnUnreachable::Warn => say.kept_unreachable(error),
+                _ => why.say("Reading", &mut say),
+            }
+            return Applied { state, private };
+        }
+        Err(_) => {
+            say.too_slow(nodes.on_unreachable() == OnUnreachable::Warn, "Reading", limit);
+            return Applied { state, private };
+        }
+    };
+    let (memory, view) = match recall(memory, &state, &found, &mut say) {
+        Ok(known) => known,
+        Err(error) => {
+            say.cannot_edit(check::attribute_of(&error), &error);
+            return Applied { state, private };
+        }
+    };
+    match found.version().support() {
+        talos::version::Support::TooOld => say.too_old(&found.running.tag),
+        talos::version::Support::Newer => say.newer_than_known(&found.running.tag),
+        talos::version::Support::Supported => {}
+    }
+    if !memory.incomplete {
+        let owner = Owner::Instance(memory.instance.clone());
+        check::claim(nodes, &target.node, &owner, memory.applied.keys(), diagnostics);
+    }
+    let observed =
+        Observed { version: found.version(), tag: &found.running.tag, view: &view, loaded: found.loaded };
+    Applied { state: observe::state(&state, &memory, &observed), private: memory.to_private() }
+}
+
+/// What one read asks of a node: at most four calls, in two round trips.
+struct Found<'a> {
+    running: &'a Running,
+    version: &'a talos::TalosVersion,
+    active: &'a ConfigFact,
+    loaded: &'a States,
+    persisted: Option<Vec<u8>>,
+    boot_id: Option<String>,
+}
+
+impl Found<'_> {
+    fn version(&self) -> &talos::TalosVersion {
+        self.version
+    }
+}
+
+async fn look<'a>(
+    snapshot: &'a Snapshot,
+    waiting: Option<&PendingReboot>,
+    wants_extensions: bool,
+) -> Result<Found<'a>, NoFacts> {
+    let (running, active) = tokio::try_join!(snapshot.running(), snapshot.active())?;
+    let version = running.version.as_ref().ok_or_else(|| NoFacts::NotAVersion(running.tag.clone()))?;
+    let active = active.ok_or(NoFacts::NoConfiguration)?;
+    let mut found = Found { running, version, active, loaded: &NO_STATES, persisted: None, boot_id: None };
+    match waiting.map(|pending| pending.kind) {
+        Some(Waiting::Staged) => {
+            let (loaded, persisted) = tokio::try_join!(snapshot.loaded(version), snapshot.persisted(version))?;
+            found.loaded = loaded;
+            found.persisted = persisted.bytes().map(<[u8]>::to_vec);
+        }
+        Some(Waiting::NextBoot) => {
+            let (loaded, boot) = tokio::try_join!(snapshot.loaded(version), boot_id(snapshot.node(), version))?;
+            found.loaded = loaded;
+            found.boot_id = boot;
+        }
+        None if wants_extensions => {
+            let (loaded, _) = tokio::try_join!(snapshot.loaded(version), snapshot.extensions())?;
+            found.loaded = loaded;
+        }
+        None => found.loaded = snapshot.loaded(version).await?,
+    }
+    Ok(found)
+}
+
+static NO_STATES: States = States::new();
+
+/// What is remembered, brought up to date, and the configuration that counts: the staged one while ours waits.
+fn recall(
+    memory: Option<Memory>,
+    state: &plugin::Value,
+    found: &Found<'_>,
+    say: &mut Say<'_>,
+) -> Result<(Memory, View), talos::machine_config::EditError> {
+    let active = view(found.active.bytes.expose(), CRI_PLUGIN)?;
+    let Some(mut memory) = memory else {
+        say.lost_memory();
+        return Ok((adopted(state, found)?, active));
+    };
+    let stands = |view: &View| standing(&memory.applied, view).same(&memory.applied);
+    match memory.pending.as_ref().map(|pending| pending.kind) {
+        None => {}
+        Some(Waiting::NextBoot) => {
+            let made_in = memory.pending.as_ref().and_then(|pending| pending.boot_id.as_ref());
+            if found.boot_id.is_some() && found.boot_id.as_ref() != made_in {
+                memory.pending = None;
+            }
+        }
+        Some(Waiting::Staged) if stands(&active) => memory.pending = None,
+        Some(Waiting::Staged) => match found.persisted.as_deref().map(|bytes| view(bytes, CRI_PLUGIN)).transpose()? {
+            Some(staged) if stands(&staged) => return Ok((memory, staged)),
+            // Somebody else's configuration took its place.
+            _ => memory.pending = None,
+        },
+    }
+    Ok((memory, active))
+}
+
+/// A memory for an object that has none: what it lists is taken to be ours, as after an import.
+fn adopted(state: &plugin::Value, found: &Found<'_>) -> Result<Memory, talos::machine_config::EditError> {
+    let applied = Wanted::from(state).unwrap_or_default();
+    let record = adopt(found.active.bytes.expose(), &applied.desired())?;
+    Ok(Memory {
+        version: 1,
+        instance: super::model::new_instance(),
+        machine: None,
+        record,
+        default_sysctls: applied.sysctls.clone(),
+        applied,
+        pending: None,
+        incomplete: false,
+    })
+}

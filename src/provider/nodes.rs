@@ -1,0 +1,139 @@
+//! The nodes of one provider: how each is reached, one snapshot of each shared by all that read it, and who may write.
+//!
+//! A snapshot is dropped by every write to its node and by every ConfigureProvider, so that a plan never shows what an
+//! apply has changed. Locks are for writers alone; readers never wait for one another.
+
+mod claims;
+mod snapshot;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Mutex as AsyncMutex;
+
+pub(crate) use self::{
+    claims::{Claims, Owner},
+    snapshot::{Running, Snapshot, active, boot_id, loaded, persisted, running},
+};
+use crate::{
+    configuration::{OnUnreachable, TalosSettings},
+    texts::Say,
+};
+
+/// All nodes of one provider.
+#[derive(Default)]
+pub(crate) struct Nodes {
+    state: Mutex<State>,
+    writers: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
+    /// One node at a time in a process is rebooted.
+    pub(crate) reboots: AsyncMutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    settings: TalosSettings,
+    client: Option<talos::Client>,
+    snapshots: HashMap<(String, Option<String>), Arc<Snapshot>>,
+    planned: Claims,
+    applied: Claims,
+}
+
+/// Why a node cannot be asked.
+pub(crate) enum NoNode {
+    /// The provider block has no `talos`.
+    Absent,
+    /// This attribute of it is known only after apply.
+    Unknown(String),
+    /// It cannot be used.
+    Bad(talos::config::ConfigError),
+}
+
+impl NoNode {
+    /// Says it as an error.
+    pub(crate) fn say(&self, say: &mut Say<'_>) {
+        match self {
+            Self::Absent => say.no_talos_block(),
+            Self::Unknown(attribute) => say.needs_known_configuration(attribute),
+            Self::Bad(error) => say.bad_client_configuration(error),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these hold is whole between any two statements, so a panic elsewhere spoils nothing.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Nodes {
+    /// Takes a provider block: everything known from an earlier one is dropped.
+    pub(crate) fn configure(&self, settings: TalosSettings) {
+        *lock(&self.state) = State { settings, ..State::default() };
+    }
+
+    /// What to do about a node that cannot be reached.
+    pub(crate) fn on_unreachable(&self) -> OnUnreachable {
+        match &lock(&self.state).settings {
+            TalosSettings::Known(block) => block.on_unreachable,
+            TalosSettings::Absent | TalosSettings::Unknown(_) => OnUnreachable::Error,
+        }
+    }
+
+    /// The snapshot of a node that all readers share, made when nobody has asked yet. Nothing connects here.
+    pub(crate) fn snapshot(&self, node: &str, endpoint: Option<&str>) -> Result<Arc<Snapshot>, NoNode> {
+        let mut state = lock(&self.state);
+        let key = (node.to_owned(), endpoint.map(ToOwned::to_owned));
+        if let Some(snapshot) = state.snapshots.get(&key) {
+            return Ok(Arc::clone(snapshot));
+        }
+        // The schema's validator has passed it.
+        let endpoint = endpoint.and_then(|text| text.parse::<talos::Endpoint>().ok());
+        let node = state.client()?.node(node, endpoint.as_ref());
+        let snapshot = Arc::new(Snapshot::new(node));
+        state.snapshots.insert(key, Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    /// Drops what is known of a node, whatever endpoint it was asked through.
+    pub(crate) fn forget(&self, node: &str) {
+        lock(&self.state).snapshots.retain(|(name, _), _| name != node);
+    }
+
+    /// The lock that a writer of a node holds from its read to its verification.
+    pub(crate) fn writer(&self, node: &str) -> Arc<AsyncMutex<()>> {
+        Arc::clone(lock(&self.writers).entry(node.to_owned()).or_default())
+    }
+
+    /// Claims of this plan.
+    pub(crate) fn planned<T>(&self, with: impl FnOnce(&mut Claims) -> T) -> T {
+        with(&mut lock(&self.state).planned)
+    }
+
+    /// Claims of resources that this process has applied.
+    pub(crate) fn applied<T>(&self, with: impl FnOnce(&mut Claims) -> T) -> T {
+        with(&mut lock(&self.state).applied)
+    }
+}
+
+impl State {
+    fn client(&mut self) -> Result<&talos::Client, NoNode> {
+        let block = match &self.settings {
+            TalosSettings::Absent => return Err(NoNode::Absent),
+            TalosSettings::Unknown(attribute) => return Err(NoNode::Unknown(attribute.clone())),
+            TalosSettings::Known(block) => block,
+        };
+        if self.client.is_none() {
+            let discovery = talos::Discovery {
+                config_path: block.config_path.clone(),
+                context: block.config_context.clone(),
+                endpoints: block.endpoints.clone(),
+                inline: block.credentials.clone(),
+                environment: talos::config::Environment::of_process(),
+            };
+            let client = discovery.resolve().and_then(talos::Client::new).map_err(NoNode::Bad)?;
+            self.client = Some(client);
+        }
+        self.client.as_ref().ok_or(NoNode::Absent)
+    }
+}
