@@ -213,6 +213,21 @@ mod tests {
     }
 
     #[test]
+    fn rules_about_values_wait_until_the_value_is_known() {
+        let rule = crate::Validator {
+            rule: "never".to_owned(),
+            check: std::sync::Arc::new(|_, path, diagnostics| diagnostics.error(path.clone(), "Never", "never.")),
+        };
+        let attributes = vec![Attribute::optional("a", crate::Type::String).deprecated("Use b.").validate(rule)];
+        let schema = Schema { attributes, ..Schema::default() };
+        for (value, messages) in [(Value::unknown(), 0), (Value::Null, 0), ("x".into(), 2)] {
+            let mut diagnostics = Diagnostics::new();
+            validate(&schema, &Value::object([("a", value)]), true, &mut diagnostics);
+            assert_eq!(diagnostics.iter().count(), messages);
+        }
+    }
+
+    #[test]
     fn a_typed_null_in_a_dynamic_attribute_is_null() {
         let attributes = vec![Attribute::required("any", crate::Type::Dynamic)];
         let schema = Schema { attributes, ..Schema::default() };

@@ -1,13 +1,13 @@
 //! A plan against configuration and prior object: whatever is configured must be planned as it is, or as it was (which
 //! says that the two mean the same), and only what is computed may be planned without being configured.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use crate::{
     path::Path,
     rules::{Violation, check::show},
     schema::{Attribute, Kind, Mode, Nesting, Schema},
-    value::Value,
+    value::{Value, without_repetition},
 };
 
 /// Adds what is wrong with `planned`, an object of the schema or null.
@@ -128,16 +128,22 @@ fn nested(
                 }
             }
         }
-        // Elements of a set cannot be told apart, so Terraform trusts what is in them. Unknown parts may make two into
-        // one later, so only wholly known sets have a count.
+        // Elements of a set cannot be told apart, so Terraform trusts what is in them and only counts.
         (Nesting::Set, Value::Set(config), Value::Set(planned)) => {
-            let known = |items: &[Value]| items.iter().all(Value::is_wholly_known);
-            if known(config) && known(planned) {
-                same_count(config.len(), planned.len(), &mut report);
+            let (config, planned) = (counts(config), counts(planned));
+            if config.end() < planned.start() || config.start() > planned.end() {
+                same_count(*config.end(), *planned.end(), &mut report);
             }
         }
         _ => attributes(children, config, prior, planned, place, found),
     }
+}
+
+/// How many elements a set may come to have: those that are not wholly known may fall together with others.
+fn counts(elements: &[Value]) -> RangeInclusive<usize> {
+    let distinct = without_repetition(elements.to_vec());
+    let least = if distinct.iter().all(Value::is_wholly_known) { distinct.len() } else { 1 };
+    least..=distinct.len()
 }
 
 fn same_count(config: usize, planned: usize, report: &mut impl FnMut(&str)) -> bool {

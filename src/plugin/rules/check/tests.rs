@@ -61,6 +61,11 @@ fn a_plan_that_keeps_every_rule_passes() {
     assert_eq!(plan_of("note", "A".into(), Some("a".into()), "a".into()), Vec::<String>::new());
     let set = |note: Value| Value::Set(vec![child([("key", "k".into()), ("note", note)])]);
     assert_eq!(plan_of("set", set(Value::Null), None, set("trusted".into())), Vec::<String>::new());
+    let some = |elements: &[Value]| Value::Set(elements.to_vec());
+    let part = || child([("key", Value::unknown())]);
+    assert_eq!(plan_of("set", some(&[part(), part(), part()]), None, some(&[part(), part()])), Vec::<String>::new());
+    // A value that stands in the configuration of a computed attribute is no matter of the plan.
+    assert_eq!(plan_of("id", "given".into(), None, "made".into()), Vec::<String>::new());
     let unknown = Value::Unknown(Refinement { not_null: true, prefix: None });
     assert_eq!(plan_of("note", unknown, None, Value::unknown()), Vec::<String>::new());
 }
@@ -139,6 +144,9 @@ fn each_rule_of_a_plan_that_is_broken_is_named() {
     ] {
         assert_eq!(plan_of(attribute, config, prior, planned), [expect], "{attribute}");
     }
+    let (one, two) = (vec![child([("key", Value::unknown())])], vec![key("k"), key("l")]);
+    let fewer = plan_of("set", Value::Set(two), None, Value::Set(one));
+    assert_eq!(fewer, ["set: count in plan (1) disagrees with count in config (2)"]);
     let keys = plan_of("map", Value::map([("m", key("k"))]), None, Value::map([("o", key("k"))]));
     assert_eq!(
         keys,

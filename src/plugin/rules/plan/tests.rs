@@ -132,6 +132,31 @@ fn elements_of_a_set_are_found_again_by_what_is_configured() {
 }
 
 #[test]
+fn an_element_of_a_set_does_not_take_the_place_of_one_with_more_in_it() {
+    let given = Value::Set(vec![
+        child([("key", "a".into()), ("size", 5.into())]),
+        child([("key", "a".into()), ("note", "x".into())]),
+    ]);
+    let proposal = Value::Set(vec![
+        child([("key", "a".into()), ("note", "x".into()), ("size", 5.into()), ("out", "with note".into())]),
+        child([("key", "a".into()), ("size", 5.into()), ("out", "without".into())]),
+    ]);
+    let config = object([("name", "n".into()), ("set", given)]);
+    let mut prior = stored();
+    prior.set("list", Value::Null);
+    prior.set("set", proposal.clone());
+    let planned = propose(&schema(), &config, Some(&prior), {
+        let mut proposed = proposed(&schema(), &config, Some(&prior));
+        proposed.set("set", proposal);
+        proposed
+    });
+    let element = |note: Value, size: i64| {
+        child([("key", "a".into()), ("note", note), ("size", size.into()), ("out", Value::unknown())])
+    };
+    assert_eq!(planned.get("set"), &Value::Set(vec![element(Value::Null, 5), element("x".into(), 3)]));
+}
+
+#[test]
 fn an_object_that_the_provider_chose_stays() {
     let mode = crate::Mode::OptionalComputed;
     let children = vec![Attribute::optional("a", crate::Type::String)];
