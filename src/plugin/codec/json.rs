@@ -123,8 +123,10 @@ fn object(attributes: &Map<String, Json>, types: &BTreeMap<String, Type>) -> Res
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::path::Path;
+    use crate::{codec::samples::any_type, path::Path, rules::check::conform};
 
     fn read(json: &str, ty: &Type) -> Result<Value, CodecError> {
         decode(json.as_bytes(), ty)
@@ -192,5 +194,35 @@ mod tests {
         ] {
             assert!(read(json, &ty).is_err(), "{json}");
         }
+    }
+    proptest! {
+        #[test]
+        fn any_json_is_read_or_refused(ty in any_type(), json in "[\\[\\]{}:,\"a-c0-9.eE+-]{0,40}|.{0,20}") {
+            let _ = read(&json, &ty);
+        }
+
+        #[test]
+        fn a_state_of_another_type_is_read_or_refused(one in any_type(), json in any_json()) {
+            if let Ok(value) = from_json(&json, &one) {
+                prop_assert_eq!(conform(&value, &one), []);
+            }
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            any::<f64>().prop_map(Json::from),
+            "true|0.1|[a-c]{0,3}".prop_map(Json::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+                prop::collection::hash_map("[a-c_]|value|type", inner, 0..4)
+                    .prop_map(|entries| Json::Object(entries.into_iter().collect())),
+            ]
+        })
     }
 }

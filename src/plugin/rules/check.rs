@@ -166,15 +166,26 @@ fn write_only_in(attributes: &[Attribute], value: &Value, path: &Path, found: &m
     }
 }
 
-/// The objects of a nested attribute, each with its path; that of a set is the set's.
+/// The objects of a nested attribute, each with its path. Sets hold nothing write-only: a schema with such is refused.
 fn elements<'a>(value: &'a Value, path: &Path) -> Vec<(Path, &'a Value)> {
     match value {
         Value::Object(_) => vec![(path.clone(), value)],
         Value::List(items) => items.iter().enumerate().map(|(index, item)| (path.index(index), item)).collect(),
-        Value::Set(items) => items.iter().map(|item| (path.clone(), item)).collect(),
         Value::Map(entries) => entries.iter().map(|(key, item)| (path.key(key), item)).collect(),
         _ => Vec::new(),
     }
+}
+
+/// What `check` finds in an element of the set at `path`. Elements of sets have no address: the place within is told in
+/// words, and the path stops at the set.
+fn in_element(path: &Path, check: impl FnOnce(&Path, &mut Vec<Violation>)) -> Vec<Violation> {
+    let mut found = Vec::new();
+    check(&Path::root(), &mut found);
+    let at_set = |Violation { path: within, what }| {
+        let what = if within.is_root() { what } else { format!("in an element of the set, at {within}: {what}") };
+        Violation::new(path, what)
+    };
+    found.into_iter().map(at_set).collect()
 }
 
 /// A value as a message may show it.

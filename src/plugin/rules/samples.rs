@@ -28,6 +28,7 @@ pub(crate) fn schema() -> Schema {
         Attribute::optional("secret", Type::String).sensitive(),
         Attribute::optional("once", Type::String).write_only(),
         Attribute::optional("old", Type::String).deprecated("Use `note` instead."),
+        Attribute::optional("any", Type::Dynamic),
         nested("one", Nesting::Single),
         nested("list", Nesting::List),
         nested("set", Nesting::Set),

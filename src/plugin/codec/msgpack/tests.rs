@@ -9,6 +9,7 @@ use crate::{
         samples::{any_type, typed_value},
     },
     path::Path,
+    rules::check::conform,
     value::{Number, Refinement, Type, Value},
 };
 
@@ -180,7 +181,10 @@ proptest! {
         let mut encoded = encode(&value, &ty)?;
         let place = place.index(encoded.len());
         encoded[place] = byte;
-        let _ = decode(&encoded, &ty);
+        if let Ok(value) = decode(&encoded, &ty) {
+            prop_assert_eq!(conform(&value, &ty), []);
+            prop_assert!(decode(&encode(&value, &ty)?, &ty)?.same(&value));
+        }
         encoded.truncate(cut.index(encoded.len() + 1));
         let _ = decode(&encoded, &ty);
     }

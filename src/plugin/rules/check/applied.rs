@@ -42,6 +42,12 @@ impl Comparison {
                 }
             }
             (Value::Set(planned), Value::Set(result)) => self.set(planned, result, path, found),
+            (Value::Dynamic(ty, _), Value::Dynamic(other, _)) if ty != other && !ty.has_dynamic() => {
+                found.push(Violation::new(
+                    path,
+                    format!("was a {} in the plan, but is now a {}", ty.name(), other.name()),
+                ));
+            }
             (Value::Dynamic(_, planned), Value::Dynamic(_, result)) => self.value(planned, result, path, found),
             (planned, result) if planned.same(result) => {}
             (planned, result) => found.push(Violation::new(

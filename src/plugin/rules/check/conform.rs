@@ -2,7 +2,7 @@
 
 use crate::{
     path::Path,
-    rules::Violation,
+    rules::{Violation, check::in_element},
     value::{Type, Value},
 };
 
@@ -27,7 +27,7 @@ fn at(value: &Value, ty: &Type, path: &Path, found: &mut Vec<Violation>) {
         }
         (Type::Set(of), Value::Set(items)) => {
             for item in items {
-                at(item, of, path, found);
+                found.extend(in_element(path, |path, found| at(item, of, path, found)));
             }
         }
         (Type::Map(of), Value::Map(entries)) => {

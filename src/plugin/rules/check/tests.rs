@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     rules::samples::{child, object, schema},
-    value::{Number, Refinement},
+    value::{Number, Refinement, Type},
 };
 
 fn lines(found: &[Violation]) -> Vec<String> {
@@ -183,6 +183,7 @@ fn a_value_of_another_type_is_named_with_every_place() {
     wrong.set("extra", Value::Null);
     wrong.set("tags", Value::List(vec![]));
     wrong.set("list", Value::List(vec![Value::object([("key", Value::from("k"))])]));
+    wrong.set("set", Value::Set(vec![child([("key", 1.into())])]));
     let Value::Object(attributes) = &mut wrong else { return };
     attributes.remove("id");
     let expect = [
@@ -191,6 +192,7 @@ fn a_value_of_another_type_is_named_with_every_place() {
         "list[0].out: the attribute is missing in the object",
         "list[0].size: the attribute is missing in the object",
         "name: a string is required, but there is a number",
+        "set: in an element of the set, at key: a string is required, but there is a number",
         "tags: a set of string is required, but there is a list",
         "extra: the schema has no such attribute",
     ];
@@ -219,6 +221,7 @@ fn a_result_that_keeps_every_rule_passes() {
 
 #[test]
 fn each_rule_of_an_apply_that_is_broken_is_named() {
+    let any = |ty: Type, value: Value| Value::Dynamic(Box::new(ty), Box::new(value));
     let texts = |items: &[&str]| Value::Set(items.iter().map(|item| Value::from(*item)).collect());
     let list = |items: &[Value]| Value::List(items.to_vec());
     let full = || child([("key", "k".into()), ("size", 3.into()), ("out", "o".into())]);
@@ -255,6 +258,18 @@ fn each_rule_of_an_apply_that_is_broken_is_named() {
             Value::Set(vec![Value::unknown()]),
             texts(&["a", "b"]),
             "tags: the set has 2 elements, but 1 were planned",
+        ),
+        (
+            "any",
+            any(Type::String, Value::unknown()),
+            any(Type::Bool, true.into()),
+            "any: was a string in the plan, but is now a bool",
+        ),
+        (
+            "any",
+            any(Type::Bool, true.into()),
+            any(Type::Bool, false.into()),
+            "any: was true in the plan, but is now false",
         ),
         (
             "tags",
