@@ -45,6 +45,12 @@ impl Change {
         self.actions == ["no-op"]
     }
 
+    /// Whether applying it leaves the state as it is too: an import without a change still writes the state.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.is_no_op() && self.importing.is_none()
+    }
+
     /// The paths whose values differ or become unknown, such as `sysctls.net.core.bpf_jit_harden` or
     /// `kernel_modules[1].name`, sorted. A value that comes or goes whole is named once, by its own path.
     #[must_use]

@@ -57,13 +57,14 @@ impl Plan {
         self.change(address).map(|change| change.changed_paths()).unwrap_or_default()
     }
 
-    /// Whether applying it would do nothing: no resource changes, nor does an output.
+    /// Whether applying it would do nothing: no resource changes or is imported, nor does an output
+    /// change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let outputs = self.json["output_changes"].as_object();
         let quiet = |change: &Value| change["actions"] == serde_json::json!(["no-op"]);
         self.json.is_object()
-            && self.changes().iter().all(Change::is_no_op)
+            && self.changes().iter().all(Change::is_nothing)
             && outputs.is_none_or(|outputs| outputs.values().all(quiet))
     }
 
@@ -76,7 +77,7 @@ impl Plan {
             return Ok(());
         }
         let changes = self.changes();
-        let named = changes.iter().filter(|change| !change.is_no_op());
+        let named = changes.iter().filter(|change| !change.is_nothing());
         let named: Vec<String> =
             named.map(|c| format!("{} {:?} {:?}", c.address, c.actions, c.changed_paths())).collect();
         bail!("the plan is not empty: {named:?}, outputs {}", self.json["output_changes"])
