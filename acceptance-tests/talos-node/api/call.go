@@ -28,6 +28,8 @@ type call struct {
 	fault   string
 	inMaint bool
 	admin   bool
+	// streaming calls end when their boot ends, whatever they say themselves.
+	streaming bool
 }
 
 type callKey struct{}
@@ -101,7 +103,7 @@ func (c *call) run(ctx context.Context, work func(context.Context) error) (err e
 	cancel()
 
 	// What the work says after its machine went down is not what a client hears.
-	if boot.Err() != nil && err != nil && ctx.Err() == nil {
+	if boot.Err() != nil && (err != nil || c.streaming) && ctx.Err() == nil {
 		err = status.Error(codes.Unavailable, cutText)
 	}
 

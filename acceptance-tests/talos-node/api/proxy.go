@@ -111,6 +111,7 @@ func (e *Endpoint) streamOne(
 	}
 
 	c := e.newCall(ss.Context(), t, info.FullMethod, message)
+	c.streaming = true
 
 	return c.run(ss.Context(), func(ctx context.Context) error {
 		return handler(srv, &machineStream{ServerStream: ss, ctx: ctx, request: request, target: t, sending: sending})
