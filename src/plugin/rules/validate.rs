@@ -13,12 +13,14 @@ use crate::{
 ///
 /// `write_only_allowed` is what the CLI says of itself in the same call.
 pub fn validate(schema: &Schema, config: &Value, write_only_allowed: bool, diagnostics: &mut Diagnostics) {
-    let mut validation = Validation { write_only_allowed, diagnostics };
+    let mut validation = Validation { write_only_allowed, hidden: false, diagnostics };
     validation.object(&schema.attributes, config, &Path::root());
 }
 
 struct Validation<'a> {
     write_only_allowed: bool,
+    /// What is around the place is sensitive.
+    hidden: bool,
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -55,11 +57,30 @@ impl Validation<'_> {
                 format!("The attribute {path} is deprecated. {message}"),
             );
         }
-        for validator in &attribute.validators {
-            (validator.check)(value, path, self.diagnostics);
-        }
+        self.rules(attribute, value, path);
         if let Kind::Nested(nesting, children) = &attribute.kind {
+            let around = self.hidden;
+            self.hidden |= attribute.sensitive || attribute.write_only;
             self.nested(*nesting, children, value, path);
+            self.hidden = around;
+        }
+    }
+
+    /// The attribute's own rules. They like to quote the value, which a diagnostic must not do when it is sensitive.
+    fn rules(&mut self, attribute: &Attribute, value: &Value, path: &Path) {
+        let hidden = self.hidden || attribute.write_only || attribute.holds_sensitive();
+        for validator in &attribute.validators {
+            let mut found = Diagnostics::new();
+            (validator.check)(value, path, &mut found);
+            for mut diagnostic in found {
+                if hidden {
+                    diagnostic.detail = format!(
+                        "The value of {} breaks a rule: {}. It is sensitive and therefore not shown.",
+                        diagnostic.path, validator.rule
+                    );
+                }
+                self.diagnostics.add(diagnostic);
+            }
         }
     }
 
@@ -100,7 +121,8 @@ impl Validation<'_> {
 
     fn element_of_set(&mut self, children: &[Attribute], item: &Value, path: &Path) {
         let mut found = Diagnostics::new();
-        let mut within = Validation { write_only_allowed: self.write_only_allowed, diagnostics: &mut found };
+        let (write_only_allowed, hidden) = (self.write_only_allowed, self.hidden);
+        let mut within = Validation { write_only_allowed, hidden, diagnostics: &mut found };
         within.element(children, item, path);
         for diagnostic in found {
             self.diagnostics.add(Diagnostic { path: path.clone(), ..diagnostic });
@@ -224,6 +246,26 @@ mod tests {
             let mut diagnostics = Diagnostics::new();
             validate(&schema, &Value::object([("a", value)]), true, &mut diagnostics);
             assert_eq!(diagnostics.iter().count(), messages);
+        }
+    }
+
+    #[test]
+    fn a_rule_that_a_sensitive_value_breaks_does_not_show_it() {
+        let text = || Attribute::optional("text", crate::Type::String).validate(crate::validators::one_of(&["a"]));
+        let nested = |nesting| Attribute::nested("outer", Mode::Optional, nesting, vec![text()]).sensitive();
+        let value = || Value::object([("text", Value::from("hunter2"))]);
+        for (attribute, value) in [
+            (text().sensitive(), Value::from("hunter2")),
+            (text().write_only(), Value::from("hunter2")),
+            (nested(Nesting::Single), value()),
+            (nested(Nesting::Set), Value::Set(vec![value()])),
+        ] {
+            let config = Value::object([(attribute.name, value)]);
+            let schema = Schema { attributes: vec![attribute], ..Schema::default() };
+            let mut diagnostics = Diagnostics::new();
+            validate(&schema, &config, true, &mut diagnostics);
+            assert!(diagnostics.has_errors());
+            assert!(diagnostics.iter().all(|d| !d.detail.contains("hunter2") && d.detail.contains("one of `a`")));
         }
     }
 
