@@ -21,7 +21,7 @@ use crate::{
     server::{ServedResource, Server},
     value::Value,
     wire::{
-        diagnostics,
+        self, diagnostics,
         tfplugin6::apply_resource_change::{Request, Response},
     },
 };
@@ -107,9 +107,11 @@ impl Work {
         if messages.has_errors() {
             result.state = result.state.unknown_as_null();
         }
-        // What cannot be stored as it is, since it is of another type, must not lose the object from the state.
-        let new_state = encoded(&result.state, &served.form.ty, &mut messages)
-            .or_else(|| encoded(&feared.state.unknown_as_null(), &served.form.ty, &mut messages));
+        // What is of another type was reported above; it must not lose the object from the state as well.
+        let ty = &served.form.ty;
+        let new_state = wire::encode(&result.state, ty)
+            .ok()
+            .or_else(|| encoded(&feared.state.unknown_as_null(), ty, &mut messages));
         (Response { new_state, private: result.private.0, ..Response::default() }, messages)
     }
 }

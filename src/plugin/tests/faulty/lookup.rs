@@ -27,7 +27,6 @@ impl DataSource for Lookup {
         match config.get("fault").string().known() {
             Some("finds nothing") => return None,
             Some("unknown") => found.set("out", Value::unknown()),
-            Some("other config") => found.set("name", "other".into()),
             Some("wrong type") => found.set("out", true.into()),
             Some("panics") => panic!("the lookup was told to"),
             _ => {}
