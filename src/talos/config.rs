@@ -26,3 +26,6 @@ pub struct ClientConfig {
     /// Where all this comes from, for messages: `context prod of /root/.talos/config`.
     pub origin: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,6 @@
 //! The messages of Talos's API, made from `proto/talos`. Nothing outside this crate sees them.
 
-#![expect(
-    unreachable_pub,
-    clippy::allow_attributes_without_reason,
-    reason = "generated code"
-)]
+#![expect(unreachable_pub, clippy::allow_attributes_without_reason, reason = "generated code")]
 
 pub(crate) mod common {
     tonic::include_proto!("common");

@@ -155,7 +155,12 @@ impl Node {
 
     async fn dial(&self, endpoint: &Endpoint, call: &Call, deadline: Instant) -> Result<Line, Failure> {
         let place = self.place(call, Some(endpoint));
-        let patience = self.connect_timeout.min(deadline.saturating_duration_since(Instant::now()));
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let error = Error::new(place, ErrorKind::DeadlineExceeded);
+            return Err(Failure { error, may_go_on: false, may_repeat: false });
+        }
+        let patience = self.connect_timeout.min(left);
         match self.client.0.pool.connection(endpoint, patience).await {
             Ok(connection) => {
                 let held = self.client.0.config.credentials.roles().to_vec();

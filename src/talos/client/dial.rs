@@ -48,7 +48,10 @@ pub(super) async fn dial(endpoint: Endpoint, credentials: Credentials) -> Result
     let health = Arc::new(Health::default());
     let first = first_bytes(&mut tls).await?;
     let stream = WatchedStream::new(tls, first, Arc::clone(&health));
+    // No pings of HTTP/2, neither to keep it alive nor to measure it: see `PROBE_AFTER`.
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .adaptive_window(false)
+        .keep_alive_interval(None)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .handshake(TokioIo::new(stream))

@@ -113,7 +113,15 @@ impl Discovery {
             return Ok(environment.expand(path));
         }
         if let Some(path) = &environment.talosconfig {
-            return Ok(environment.expand(Path::new(path)));
+            let path = environment.expand(Path::new(path));
+            // Reading it says why it cannot be read; that it is the variable which names it is said here.
+            return match path.try_exists() {
+                Ok(false) => {
+                    let problem = ConfigProblem::Unreadable("the file does not exist".to_owned());
+                    Err(ConfigError::new(format!("TALOSCONFIG {}", path.display()), Field::ConfigPath, problem))
+                }
+                _ => Ok(path),
+            };
         }
         let places = environment.usual_places();
         places.iter().find(|path| path.exists()).cloned().ok_or_else(|| {
