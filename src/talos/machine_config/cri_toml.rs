@@ -110,7 +110,8 @@ pub(super) fn remove(text: &str, plugin: &str, setting: &Setting, made_table: bo
         let comment = range.end - text[setting.range.end..range.end].trim_start().len();
         return Ok(vec![LineEdit::Replace { range: setting.key.start..comment, text: String::new() }]);
     }
-    let mut deleted = vec![line..line + 1];
+    let mut own = line..line + 1;
+    let mut header_alone = None;
     if made_table {
         let document = parse(text)?;
         if let Some(Item::Table(table)) = table(&document, plugin)?
@@ -122,21 +123,21 @@ pub(super) fn remove(text: &str, plugin: &str, setting: &Setting, made_table: bo
             let header_line = lines.line_of(header.start);
             if text[lines.ranges()[header_line].clone()].trim() == text[header].trim() {
                 if header_line + 1 == line {
-                    deleted[0].start = header_line;
+                    own.start = header_line;
                 } else {
-                    deleted.insert(0, header_line..header_line + 1);
+                    header_alone = Some(header_line..header_line + 1);
                 }
             }
         }
     }
-    Ok(deleted.into_iter().map(LineEdit::Delete).collect())
+    Ok(header_alone.into_iter().chain([own]).map(LineEdit::Delete).collect())
 }
 
-/// The fragment's lines without the setting and, where it is bare, its table's header: what is somebody's own.
-pub(super) fn foreign_lines(text: &str, plugin: &str) -> Option<Vec<String>> {
+/// The fragment's lines without the setting and, if that is ours and bare, its table's header: what is somebody's own.
+pub(super) fn foreign_lines(text: &str, plugin: &str, made_table: bool) -> Option<Vec<String>> {
     let setting = find(text, plugin).ok()?;
     let edits = match &setting {
-        Some(setting) => remove(text, plugin, setting, true).ok()?,
+        Some(setting) => remove(text, plugin, setting, made_table).ok()?,
         None => Vec::new(),
     };
     let rest = Lines::of(text).edited(text, &edits);

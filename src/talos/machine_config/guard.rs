@@ -255,7 +255,7 @@ fn treat_runtime(
     for part in runtime::parts(tree)? {
         for runtime in records.iter().filter_map(|record| record.default_runtime.as_ref()) {
             let Some(place) = runtime.places.iter().find(|place| place.fragment == part.name) else { continue };
-            let lines = cri_toml::foreign_lines(&part.text, &runtime.cri_plugin).unwrap_or_default();
+            let lines = cri_toml::foreign_lines(&part.text, &runtime.cri_plugin, place.made_table).unwrap_or_default();
             if place.made_fragment && lines.is_empty() {
                 treatments.insert(part.mapping, Treatment::Out);
             } else if let Some(content) = part.content {

@@ -79,8 +79,9 @@ pub(super) fn occurrences(tree: &Tree<'_>) -> Result<Vec<Occurrence>, EditError>
 
 fn parameters(tree: &Tree<'_>, mapping: Id) -> Vec<String> {
     let Some(list) = locate::read(tree, mapping, &["parameters"]) else { return Vec::new() };
-    let text = |item: &Id| tree.scalar(tree.resolve(*item)).map(|(text, _)| text.to_owned()).unwrap_or_default();
-    tree.items(list).iter().map(text).collect()
+    // Talos drops nothing that stands in a list of strings.
+    let items = tree.items(list).iter().map(|item| tree.resolve(*item)).filter(|item| !tree.is_null(*item));
+    items.map(|item| tree.scalar(item).map(|(text, _)| text.to_owned()).unwrap_or_default()).collect()
 }
 
 fn of_name(tree: &Tree<'_>, name: &str) -> Result<Vec<Occurrence>, EditError> {

@@ -208,9 +208,9 @@ impl<'d> Writer<'d> {
             self.features.count("aliases");
             self.anchors += 1;
             let name = format!("labels{}", self.anchors);
-            let lines = [format!("nodeLabels: &{name} {{a: b, c: 'd'}}"), format!("nodeAnnotations: *{name}")];
+            let lines = [format!("sysfs: &{name} {{a: b, c: 'd'}}"), format!("nodeAnnotations: *{name}")];
             let merge = [
-                format!("nodeLabels: &{name}"),
+                format!("sysfs: &{name}"),
                 "    a: b".into(),
                 "nodeAnnotations:".into(),
                 format!("    <<: *{name}"),
