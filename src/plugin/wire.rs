@@ -3,48 +3,11 @@
 //! Nothing outside of `wire`, `rpc` and `services` meets a generated type.
 
 mod diagnostics;
+mod proto;
 mod schema;
 mod value;
 
 pub(crate) use diagnostics::{diagnostics, path};
+pub(crate) use proto::{go_plugin, health, tfplugin6};
 pub(crate) use schema::schema;
 pub(crate) use value::{decode, encode};
-
-/// The provider service.
-#[allow(
-    clippy::all,
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::allow_attributes,
-    reason = "generated, in part for other kinds of provider"
-)]
-pub(crate) mod tfplugin6 {
-    tonic::include_proto!("tfplugin6");
-}
-
-/// The services of go-plugin.
-#[allow(
-    clippy::all,
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::allow_attributes,
-    reason = "generated, in part for other kinds of provider"
-)]
-pub(crate) mod go_plugin {
-    tonic::include_proto!("plugin");
-}
-
-/// The health service of gRPC.
-#[allow(
-    clippy::all,
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::allow_attributes,
-    reason = "generated, in part for other kinds of provider"
-)]
-pub(crate) mod health {
-    tonic::include_proto!("grpc.health.v1");
-}

@@ -3,6 +3,7 @@
 //! Nothing here waits for a time to pass. A call stops at a gate (see `gate`), and a process's end is seen by what it
 //! held open.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod calls;
 mod cli;
@@ -12,23 +13,8 @@ mod handshake;
 mod life;
 mod logs;
 mod process;
+mod proto;
 mod rules;
 mod terraform;
 
-/// The protocol, as the CLI sees it.
-#[allow(clippy::all, dead_code, missing_docs, unreachable_pub, clippy::allow_attributes, reason = "generated")]
-pub(crate) mod wire {
-    tonic::include_proto!("client/tfplugin6");
-}
-
-/// go-plugin's services, as the CLI sees them.
-#[allow(clippy::all, dead_code, missing_docs, unreachable_pub, clippy::allow_attributes, reason = "generated")]
-pub(crate) mod go_plugin {
-    tonic::include_proto!("client/plugin");
-}
-
-/// The health service, as the CLI sees it.
-#[allow(clippy::all, dead_code, missing_docs, unreachable_pub, clippy::allow_attributes, reason = "generated")]
-pub(crate) mod health {
-    tonic::include_proto!("client/grpc.health.v1");
-}
+use proto::{go_plugin, health, wire};
