@@ -100,7 +100,7 @@ func TestWatchBeginsWithAnEmptyMessage(t *testing.T) {
 	c, ctx := p.raw("talosconfig", nil), p.context(gpuNode)
 	persistent := "persistent"
 
-	stream, err := c.Watch(ctx, &v1alpha1.WatchRequest{Namespace: "config", Type: configType, Id: &persistent, ApiVersion: 1})
+	stream, err := c.Watch(ctx, &v1alpha1.WatchRequest{Namespace: "config", Type: configType, Id: &persistent, ApiVersion: 1, Options: &v1alpha1.WatchOptions{}})
 	must(t, err)
 
 	first, err := stream.Recv()
@@ -141,13 +141,28 @@ func TestWatchBeginsWithAnEmptyMessage(t *testing.T) {
 	want(t, "events", strings.Join(seen, " "), "CREATED BOOTSTRAPPED")
 }
 
+func TestAWatchWithoutOptions(t *testing.T) {
+	t.Parallel()
+
+	p := start(t, worker(""))
+	stream, err := p.raw("talosconfig", nil).Watch(p.context(gpuNode), &v1alpha1.WatchRequest{Namespace: "runtime", Type: "MachineStatuses.runtime.talos.dev"})
+	must(t, err)
+
+	_, err = stream.Recv()
+	if release.WatchNeedsOptions {
+		wantError(t, err, codes.Internal, "runtime error: invalid memory address or nil pointer dereference")
+	} else {
+		must(t, err)
+	}
+}
+
 func TestAWatchEndsWithItsBoot(t *testing.T) {
 	t.Parallel()
 
 	p := start(t, worker(""))
 	c, ctx := p.raw("talosconfig", nil), p.context(gpuNode)
 
-	stream, err := c.Watch(ctx, &v1alpha1.WatchRequest{Namespace: "runtime", Type: "MachineStatuses.runtime.talos.dev", ApiVersion: 1})
+	stream, err := c.Watch(ctx, &v1alpha1.WatchRequest{Namespace: "runtime", Type: "MachineStatuses.runtime.talos.dev", ApiVersion: 1, Options: &v1alpha1.WatchOptions{}})
 	must(t, err)
 
 	_, err = stream.Recv()

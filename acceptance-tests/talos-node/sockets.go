@@ -78,9 +78,9 @@ func (s *sockets) listen(name, address string) (net.Listener, error) {
 
 // exec makes this process the program at path, with the same arguments and the same sockets.
 func (c *cluster) exec(path string) {
-	go func() {
-		c.front.Pause()
+	c.front.Pause()
 
+	go func() {
 		// Answers that are on their way leave first: the servers have that second to let their clients go.
 		time.Sleep(200 * time.Millisecond)
 

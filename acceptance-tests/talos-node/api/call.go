@@ -97,7 +97,7 @@ func (c *call) run(ctx context.Context, work func(context.Context) error) (err e
 	boot := c.target.machine.Context()
 	inner, cancel := context.WithCancel(context.WithValue(ctx, callKey{}, c))
 	stop := context.AfterFunc(boot, cancel)
-	err = work(inner)
+	err = recovered(func() error { return work(inner) })
 
 	stop()
 	cancel()
@@ -112,6 +112,17 @@ func (c *call) run(ctx context.Context, work func(context.Context) error) (err e
 	}
 
 	return err
+}
+
+// recovered turns a panic into what Talos's servers answer. COSI's server up to 1.12 panics on a Watch without options.
+func recovered(work func() error) (err error) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = status.Errorf(codes.Internal, "%v", caught)
+		}
+	}()
+
+	return work()
 }
 
 func (c *call) arrive() error {

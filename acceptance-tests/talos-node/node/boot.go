@@ -55,6 +55,7 @@ func (m *Machine) bootResources() {
 
 // reconcile is one round of all controllers.
 func (m *Machine) reconcile() {
+	m.failing = false
 	cfg := m.active()
 	m.reconcileModules(cfg)
 	m.reconcileParams(cfg)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/siderolabs/talos/pkg/machinery/config"
@@ -163,11 +164,35 @@ func (m *Machine) failedCRI(err error) {
 		err = fmt.Errorf("error merging CRI config: %w", err)
 	}
 
+	m.failing = true
 	m.logs.failed(criController(), err)
 }
 
-// mergeParts merges fragments in the order of their names with Talos's own merge.
+// merges are merged fragments by what they were made of: nodes of one kind have the same.
+var merges sync.Map
+
+type mergeResult struct {
+	text      string
+	checksums map[string]string
+	err       error
+}
+
 func mergeParts(parts map[string]part) (string, map[string]string, error) {
+	key := digest(fmt.Append(nil, parts))
+	if found, ok := merges.Load(key); ok {
+		result := found.(mergeResult)
+
+		return result.text, result.checksums, result.err
+	}
+
+	text, checksums, err := merged(parts)
+	merges.Store(key, mergeResult{text: text, checksums: checksums, err: err})
+
+	return text, checksums, err
+}
+
+// merged merges fragments in the order of their names with Talos's own merge.
+func merged(parts map[string]part) (string, map[string]string, error) {
 	var header strings.Builder
 
 	merged := map[string]any{}

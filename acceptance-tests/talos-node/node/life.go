@@ -60,9 +60,12 @@ func (m *Machine) Arrive() Arrival {
 
 	if m.bootingLeft > 0 {
 		m.bootingLeft--
+		m.failing = true
 	}
 
-	m.reconcile()
+	if m.failing {
+		m.reconcile()
+	}
 
 	return Answers
 }

@@ -56,6 +56,7 @@ func (m *Machine) loadModules(cfg config.Provider, specs map[string]bool) {
 	}
 
 	if failures != nil {
+		m.failing = true
 		m.logs.failed(moduleSpecController, failures)
 	} else {
 		m.logs.worked(moduleSpecController)

@@ -79,6 +79,7 @@ func (m *Machine) writeParams(wanted map[string]string) {
 	}
 
 	if err := failures.ErrorOrNil(); err != nil {
+		m.failing = true
 		m.logs.failed(paramSpecController, err)
 	} else {
 		m.logs.worked(paramSpecController)

@@ -24,6 +24,8 @@ const (
 	TLS13Only = Minor >= 13
 	// HasCDI: the toolkit extension writes /run/cdi/nvidia.yaml.
 	HasCDI = Minor >= 13
+	// WatchNeedsOptions: COSI's server panics on a Watch without the message "options".
+	WatchNeedsOptions = Minor <= 12
 	// UnloadableModules: the kernel has CONFIG_MODULE_UNLOAD, so /proc/modules has counts and users.
 	UnloadableModules = Minor >= 9
 	// HeaderHashes: the header of cri.toml has the hash of each part.

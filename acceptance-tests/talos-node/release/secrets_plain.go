@@ -7,7 +7,13 @@ import (
 	"github.com/siderolabs/talos/pkg/machinery/config/generate/secrets"
 )
 
-// NewSecrets makes the secrets of a cluster; up to 1.13 the generator takes no options.
-func NewSecrets(contract *config.VersionContract) (*secrets.Bundle, error) {
+// NewSecrets makes the secrets of a cluster as 1.6 did: that is the last contract whose key for service accounts is no
+// RSA key, which takes most of the time of a start. Nothing else in the secrets has changed since.
+func NewSecrets(*config.VersionContract) (*secrets.Bundle, error) {
+	contract, err := config.ParseContractFromVersion("v1.6")
+	if err != nil {
+		return nil, err
+	}
+
 	return secrets.NewBundle(secrets.NewClock(), contract)
 }
