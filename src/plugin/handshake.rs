@@ -32,7 +32,7 @@ pub(crate) struct Environment {
     /// older clients cannot read.
     pub(crate) asks_multiplex: bool,
     /// Ports that may be used where there are no Unix sockets.
-    #[cfg_attr(unix, expect(dead_code, reason = "only Windows listens on a port"))]
+    #[cfg_attr(all(unix, not(test)), expect(dead_code, reason = "only Windows listens on a port"))]
     pub(crate) ports: (u16, u16),
 }
 

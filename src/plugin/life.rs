@@ -8,6 +8,7 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 use crate::listen::Address;
 
@@ -50,7 +51,7 @@ impl Life {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, tokio::task::JoinError> {
-        self.effects.spawn(work).await
+        self.effects.spawn(work.in_current_span()).await
     }
 
     /// Whether nothing outside of this process is being changed.

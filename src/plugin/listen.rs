@@ -17,12 +17,15 @@ use tonic::transport::server::Connected;
 
 use crate::tls;
 
+#[cfg(any(not(unix), test))]
+mod tcp;
 #[cfg(unix)]
-#[path = "listen/unix.rs"]
-mod platform;
+mod unix;
+
 #[cfg(not(unix))]
-#[path = "listen/tcp.rs"]
-mod platform;
+use tcp as platform;
+#[cfg(unix)]
+use unix as platform;
 
 pub(crate) use platform::{Acceptor, Bound};
 
@@ -49,7 +52,7 @@ pub(crate) enum Address {
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are no Unix sockets"))]
     Unix(PathBuf),
     /// A local port.
-    #[cfg_attr(unix, expect(dead_code, reason = "only Windows listens on a port"))]
+    #[cfg_attr(all(unix, not(test)), expect(dead_code, reason = "only Windows listens on a port"))]
     Tcp(std::net::SocketAddr),
 }
 

@@ -195,3 +195,93 @@ fn date(days: u64) -> (u64, u64, u64) {
     let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     (cycle * 400 + year + next, month, day)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use super::*;
+
+    #[test]
+    fn moments_are_written_as_terraform_reads_them() {
+        for (seconds, microseconds, expected) in [
+            (0, 0, "1970-01-01T00:00:00.000000Z"),
+            (951_782_400, 7, "2000-02-29T00:00:00.000007Z"),
+            (1_709_251_199, 999_999, "2024-02-29T23:59:59.999999Z"),
+            (1_772_323_200, 120_000, "2026-03-01T00:00:00.120000Z"),
+            (4_107_542_400, 0, "2100-03-01T00:00:00.000000Z"),
+        ] {
+            let moment = SystemTime::UNIX_EPOCH + Duration::new(seconds, microseconds * 1_000);
+            assert_eq!(timestamp(moment), expected);
+        }
+    }
+
+    #[test]
+    fn the_nearest_variable_sets_the_level() {
+        let given = |set: &'static [(&str, &str)]| {
+            level("my-cloud", move |name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(given(&[]), LevelFilter::OFF);
+        assert_eq!(given(&[("TF_LOG", "")]), LevelFilter::OFF);
+        assert_eq!(given(&[("TF_LOG", "warn")]), LevelFilter::WARN);
+        assert_eq!(given(&[("TF_LOG", "what")]), LevelFilter::TRACE);
+        assert_eq!(given(&[("TF_LOG", "TRACE"), ("TF_LOG_PROVIDER", "ERROR")]), LevelFilter::ERROR);
+        assert_eq!(given(&[("TF_LOG_PROVIDER_MY_CLOUD", "OFF"), ("TF_LOG_PROVIDER", "ERROR")]), LevelFilter::OFF);
+    }
+
+    fn written(work: impl FnOnce()) -> Vec<Value> {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&lines);
+        let write = move |line: &[u8]| sink.lock().unwrap().push(serde_json::from_slice(line).unwrap());
+        let layer = Hclog { level: LevelFilter::DEBUG, rooms: &["room"], write };
+        tracing::subscriber::with_default(Registry::default().with(layer), work);
+        lines.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn an_event_carries_the_fields_of_its_spans() {
+        let lines = written(|| {
+            let _outer = tracing::info_span!(target: "room::a", "rpc", tf_rpc = "Read").entered();
+            tracing::warn!(target: "room::b", node = "n1", attempt = 2, "busy");
+        });
+        assert_eq!(lines.len(), 1);
+        assert_eq!(
+            (&lines[0]["tf_rpc"], &lines[0]["node"], &lines[0]["attempt"]),
+            (&"Read".into(), &"n1".into(), &2.into())
+        );
+        assert_eq!((&lines[0]["@message"], &lines[0]["@level"]), (&"busy".into(), &"warn".into()));
+        assert_eq!(lines[0]["@module"], "room.b");
+    }
+
+    #[test]
+    fn what_is_too_detailed_or_of_another_crate_is_not_written() {
+        let lines = written(|| {
+            tracing::trace!(target: "room", "too detailed");
+            tracing::error!(target: "h2::frame", "another crate");
+            tracing::error!(target: "roommate", "another crate");
+        });
+        assert_eq!(lines, Vec::<Value>::new());
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let lines = written(|| tracing::info!(target: "room", text = "ä".repeat(LONGEST), "long"));
+        let text = lines[0]["text"].as_str().unwrap();
+        assert!(text.len() <= LONGEST + '…'.len_utf8() && text.ends_with('…'));
+    }
+
+    #[test]
+    fn an_error_is_written_with_its_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] std::io::Error);
+        let error = Outer(std::io::Error::other("inner"));
+        let lines = written(|| {
+            tracing::info!(target: "room", error = &error as &dyn std::error::Error, "failed");
+        });
+        assert_eq!(lines[0]["error"], "outer: inner");
+    }
+}

@@ -65,7 +65,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new(provider: impl Provider, name: &str, life: Arc<Life>) -> Self {
-        Self { provider: Box::new(provider), life, binary: format!("terraform-provider-{name}"), served: OnceLock::new() }
+        Self {
+            provider: Box::new(provider),
+            life,
+            binary: format!("terraform-provider-{name}"),
+            served: OnceLock::new(),
+        }
     }
 
     /// Made at the first call that needs it, whichever that is: a CLI that knows the schema does not ask for it.
@@ -142,7 +147,7 @@ async fn call<T>(
     work: impl Future<Output = T> + Send,
 ) -> Result<Response<T>, Status> {
     let started = Instant::now();
-    let span = tracing::info_span!("rpc", tf_rpc = name, tf_type = type_name);
+    let span = tracing::info_span!("rpc", tf_rpc = name, tf_type = (!type_name.is_empty()).then_some(type_name));
     async {
         let answer = work.await;
         tracing::debug!(duration_ms = started.elapsed().as_secs_f64() * 1e3, "call served");

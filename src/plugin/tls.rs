@@ -152,3 +152,36 @@ impl SignatureVerificationAlgorithm for EcdsaP521Sha512 {
         key.verify(message, &signature).map_err(|_| InvalidSignature)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use p521::{
+        ecdsa::{SigningKey, signature::Signer},
+        elliptic_curve::rand_core::OsRng,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_signature_of_p521_is_good_for_its_key_and_message_alone() {
+        let (key, other) = (SigningKey::random(&mut OsRng), SigningKey::random(&mut OsRng));
+        let point = |key: &SigningKey| VerifyingKey::from(key).to_encoded_point(false).as_bytes().to_vec();
+        let signature: Signature = key.sign(b"handshake");
+        let der = signature.to_der();
+        let verify = |key: &SigningKey, message, der| EcdsaP521Sha512.verify_signature(&point(key), message, der);
+        assert!(verify(&key, b"handshake", der.as_bytes()).is_ok());
+        assert!(verify(&key, b"handshakf", der.as_bytes()).is_err());
+        assert!(verify(&other, b"handshake", der.as_bytes()).is_err());
+        assert!(verify(&key, b"handshake", &der.as_bytes()[1..]).is_err());
+        assert!(EcdsaP521Sha512.verify_signature(b"no point", b"handshake", der.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn the_schemes_of_every_cli_are_offered() {
+        let crypto = rustls::crypto::ring::default_provider();
+        let schemes = OnlyClient::new(CertificateDer::from(vec![]), &crypto).supported_verify_schemes();
+        for scheme in [SignatureScheme::ECDSA_NISTP521_SHA512, SignatureScheme::ECDSA_NISTP256_SHA256] {
+            assert!(schemes.contains(&scheme), "{scheme:?}");
+        }
+    }
+}

@@ -55,3 +55,30 @@ impl Acceptor {
         Ok(stream)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_free_port_of_the_range_is_taken() {
+        let taken = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let within = |ports| Bound::new(&Environment { ports, ..Environment::default() });
+
+        let error = within((port, port)).err().unwrap();
+        assert!(error.to_string().contains(&format!("127.0.0.1, ports {port} to {port}")), "{error}");
+
+        let bound = within((port, port + 20)).unwrap();
+        let (network, address) = bound.address.parts();
+        assert_eq!(network, "tcp");
+        assert!(address.starts_with("127.0.0.1:") && !address.ends_with(&format!(":{port}")), "{address}");
+    }
+    #[tokio::test]
+    async fn a_client_that_connects_before_the_runtime_joins_is_accepted() {
+        let bound = Bound::new(&Environment { ports: (20_000, 25_000), ..Environment::default() }).unwrap();
+        let client = std::net::TcpStream::connect(bound.address.to_string()).unwrap();
+        let stream = bound.acceptor().unwrap().accept().await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), client.local_addr().unwrap());
+    }
+}
