@@ -165,7 +165,7 @@ impl Error {
         Self(Box::new(Inner { node, endpoint, call, subject, kind, sent: false, also_tried: Vec::new() }))
     }
 
-    /// Marks that the request had left this process, so that the node may have carried it out.
+    /// Marks that the request of a write had left this process, so that the node may have carried it out.
     pub(crate) fn after_sending(mut self) -> Self {
         self.0.sent = true;
         self
@@ -211,8 +211,8 @@ impl Error {
         &self.0.kind
     }
 
-    /// Whether the request had left this process when the call failed without an answer of the node. A write may then
-    /// have been carried out: look before sending it again.
+    /// Whether this was a write whose request had left this process when it failed without an answer of the node, so that
+    /// it may have been carried out: look before sending it again. Never of a read.
     #[must_use]
     pub fn may_have_been_carried_out(&self) -> bool {
         self.0.sent && self.is_unreachable()
@@ -271,6 +271,9 @@ impl Error {
             Unreachable::NotResolved(_) => format!("Check the name of the endpoint {endpoint} and this machine's DNS."),
             Unreachable::NoConnection(_) | Unreachable::NoAnswer(_) => {
                 format!("Check that {endpoint} is up and that this machine has a way to it.")
+            }
+            Unreachable::Lost(_) if self.0.sent => {
+                "Look at the node before trying again: the request may have been carried out.".to_owned()
             }
             Unreachable::Lost(_) => "Try again; the node or a way to it may have gone down.".to_owned(),
             Unreachable::Unavailable(_) => {

@@ -15,7 +15,7 @@ use super::transport::{Broken, Channel, Connection, metadata};
 use super::{CALL_TIMEOUT, Node};
 use crate::config::Endpoint;
 use crate::error::classify::{classify, code_name};
-use crate::error::{Error, ErrorKind, Place, Role};
+use crate::error::{Error, ErrorKind, Place, Role, Unreachable};
 
 /// The largest answer that is read: what Talos itself allows (`constants.GRPCMaxMessageSize`).
 pub(super) const MESSAGE_LIMIT: usize = 32 << 20;
@@ -194,9 +194,14 @@ impl Line {
         Error::new(self.place.clone(), ErrorKind::Malformed(what.into()))
     }
 
+    /// The error of a stream that was meant to go on.
+    pub(super) fn ended(&self, how: &str) -> Error {
+        Error::new(self.place.clone(), ErrorKind::Unreachable(Unreachable::Lost(how.to_owned())))
+    }
+
     /// The error of a call that was not over in time.
     pub(super) fn too_late(&self) -> Error {
-        Error::new(self.place.clone(), ErrorKind::DeadlineExceeded).after_sending()
+        self.sent(Error::new(self.place.clone(), ErrorKind::DeadlineExceeded))
     }
 
     fn failure(&self, status: &Status) -> Failure {
@@ -205,9 +210,14 @@ impl Line {
             None => {
                 let error = Error::new(self.place.clone(), classify(status, self.call.needs, &self.held));
                 let unavailable = matches!(error.kind(), ErrorKind::Unreachable(_));
-                Failure { error: error.after_sending(), may_go_on: unavailable && !self.call.writes, may_repeat: false }
+                Failure { error: self.sent(error), may_go_on: unavailable && !self.call.writes, may_repeat: false }
             }
         }
+    }
+
+    /// Only of a write does it matter whether it may have arrived.
+    fn sent(&self, error: Error) -> Error {
+        if self.call.writes { error.after_sending() } else { error }
     }
 
     /// The connection broke below the call. New calls must not go out on it, even if it does not know yet that it is
@@ -217,7 +227,7 @@ impl Line {
         let kind = self.connection.cause(broken);
         let repeatable = matches!(kind, ErrorKind::Unreachable(_)) && !(broken.sent && self.call.writes);
         let error = Error::new(self.place.clone(), kind);
-        let error = if broken.sent { error.after_sending() } else { error };
+        let error = if broken.sent { self.sent(error) } else { error };
         Failure { error, may_go_on: repeatable, may_repeat: repeatable }
     }
 

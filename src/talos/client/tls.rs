@@ -39,10 +39,7 @@ pub(super) fn failed_handshake(error: &io::Error, endpoint: &Endpoint, verifier:
         }
         Some(rustls::Error::InvalidCertificate(reason)) => ErrorKind::Certificate(server_certificate(reason, endpoint)),
         Some(other) => tls_failure(other),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            ErrorKind::Unreachable(Unreachable::Lost("closed during the TLS handshake".to_owned()))
-        }
-        None => ErrorKind::Unreachable(Unreachable::Lost(error.to_string())),
+        None => lost(format!("{} during the TLS handshake", in_words(error))),
     }
 }
 
@@ -51,7 +48,20 @@ pub(super) fn failed_handshake(error: &io::Error, endpoint: &Endpoint, verifier:
 pub(super) fn broken_stream(error: &io::Error) -> ErrorKind {
     match tls_error(error) {
         Some(error) => tls_failure(error),
-        None => ErrorKind::Unreachable(Unreachable::Lost(error.to_string())),
+        None => lost(in_words(error)),
+    }
+}
+
+fn lost(how: String) -> ErrorKind {
+    ErrorKind::Unreachable(Unreachable::Lost(how))
+}
+
+/// The common ends of a connection in the words of an operator; rustls would tell a developer to read its manual.
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => "closed by the endpoint".to_owned(),
+        io::ErrorKind::ConnectionReset => "reset by the endpoint".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -145,7 +155,10 @@ mod tests {
     fn other_failures_are_not_taken_for_a_refusal() {
         assert!(matches!(broken_by(AlertDescription::ProtocolVersion), ErrorKind::NotTalos(_)));
         let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
-        assert_eq!(broken_stream(&pipe), ErrorKind::Unreachable(Unreachable::Lost("broken pipe".to_owned())));
+        assert_eq!(
+            broken_stream(&pipe),
+            ErrorKind::Unreachable(Unreachable::Lost("closed by the endpoint".to_owned()))
+        );
     }
 
     #[test]

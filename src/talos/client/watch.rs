@@ -134,7 +134,7 @@ impl Watching {
         };
         Some(match message {
             Ok(Ok(Some(response))) => Ok(response),
-            Ok(Ok(None)) => Err(self.line.error(&Status::unavailable("the node ended the watch"))),
+            Ok(Ok(None)) => Err(self.line.ended("the node ended the watch")),
             Ok(Err(status)) => Err(self.line.error(&status)),
             Err(_) => Err(self.line.too_late()),
         })
@@ -150,7 +150,7 @@ impl Watching {
             EventType::Bootstrapped => Some(Event::Bootstrapped),
             EventType::Errored => {
                 let reason = event.error.unwrap_or_default();
-                return Err(self.line.error(&Status::unavailable(format!("the node gave up the watch: {reason}"))));
+                return Err(self.line.ended(&format!("the node gave up the watch: {reason}")));
             }
             EventType::Noop => None,
         })

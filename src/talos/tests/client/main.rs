@@ -10,4 +10,5 @@ mod pki;
 mod proxy;
 mod refusals;
 mod secrets;
+mod servers;
 mod watch;

@@ -100,24 +100,6 @@ async fn a_node_without_a_configuration_is_in_maintenance_mode() {
 }
 
 #[tokio::test]
-async fn an_endpoint_under_another_name_shows_the_names_that_it_has() {
-    let test = TestNode::start();
-    let port = test.endpoint().port();
-    let endpoint = format!("localhost.localdomain.localhost:{port}").parse().unwrap();
-    let node = test.client().node("127.0.0.1", Some(&endpoint));
-    let error = node.version().await.unwrap_err();
-    match error.kind() {
-        ErrorKind::Certificate(CertificateProblem::NameMismatch { host, valid_for }) => {
-            assert_eq!(host, "localhost.localdomain.localhost");
-            assert!(valid_for.iter().any(|name| name == "127.0.0.1"), "{valid_for:?}");
-        }
-        // A machine whose resolver does not know names below `localhost`.
-        ErrorKind::Unreachable(Unreachable::NotResolved(_)) => {}
-        other => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
 async fn a_reader_may_not_do_what_an_admin_or_operator_may() {
     let test = TestNode::start();
     let reader = Client::new(test.config("talosconfig-reader")).unwrap().node("127.0.0.1", None);
