@@ -176,7 +176,10 @@ mod tests {
         let config = block(vec![("client_configuration", Value::object([("client_key", Value::unknown())]))]);
         let TalosSettings::Unknown(path) = TalosSettings::from(&config) else { panic!("not unknown") };
         assert_eq!(path, "talos.client_configuration.client_key");
-        assert!(matches!(TalosSettings::from(&Value::object([("talos", Value::unknown())])), TalosSettings::Unknown(_)));
+        assert!(matches!(
+            TalosSettings::from(&Value::object([("talos", Value::unknown())])),
+            TalosSettings::Unknown(_)
+        ));
     }
 
     #[test]

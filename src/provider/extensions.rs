@@ -107,8 +107,10 @@ mod tests {
     use super::*;
 
     fn check(extensions: &[(&str, &str)], talos: &str) -> Vec<String> {
-        let extensions: Vec<Extension> =
-            extensions.iter().map(|(name, version)| Extension { name: (*name).into(), version: (*version).into() }).collect();
+        let extensions: Vec<Extension> = extensions
+            .iter()
+            .map(|(name, version)| Extension { name: (*name).into(), version: (*version).into() })
+            .collect();
         problems(&extensions, talos)
     }
 
@@ -116,9 +118,21 @@ mod tests {
     fn extensions_that_fit_have_no_problems() {
         let other = ("modules.dep", "6.18.44-talos");
         for (modules, toolkit, talos) in [
-            (("nvidia-open-gpu-kernel-modules-lts", "580.178.04-v1.13.9"), ("nvidia-container-toolkit-lts", "580.178.04-v1.19.1"), "v1.13.9"),
-            (("nonfree-kmod-nvidia-production", "595.71.05-v1.14.0-alpha.1"), ("nvidia-container-toolkit-production", "595.71.05-v1.19.1"), "v1.14.0-alpha.1"),
-            (("nonfree-kmod-nvidia", "535.129.03-v1.8.0"), ("nvidia-container-toolkit", "535.129.03-v1.14.6"), "v1.8.0"),
+            (
+                ("nvidia-open-gpu-kernel-modules-lts", "580.178.04-v1.13.9"),
+                ("nvidia-container-toolkit-lts", "580.178.04-v1.19.1"),
+                "v1.13.9",
+            ),
+            (
+                ("nonfree-kmod-nvidia-production", "595.71.05-v1.14.0-alpha.1"),
+                ("nvidia-container-toolkit-production", "595.71.05-v1.19.1"),
+                "v1.14.0-alpha.1",
+            ),
+            (
+                ("nonfree-kmod-nvidia", "535.129.03-v1.8.0"),
+                ("nvidia-container-toolkit", "535.129.03-v1.14.6"),
+                "v1.8.0",
+            ),
         ] {
             assert_eq!(check(&[other, modules, toolkit], talos), Vec::<String>::new());
         }
@@ -126,18 +140,29 @@ mod tests {
 
     #[test]
     fn each_problem_names_both_versions_and_what_to_install() {
-        let cases: [(&[(&str, &str)], &[&str]); 5] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+        let cases: [Case<'_>; 5] = [
             (&[("schematic", "abc")], &["No kernel module extension", "v1.13.9"]),
             (
-                &[("nvidia-open-gpu-kernel-modules-lts", "580.1-v1.13.9"), ("nonfree-kmod-nvidia-lts", "580.1-v1.13.9")],
-                &["nvidia-open-gpu-kernel-modules-lts 580.1-v1.13.9", "nonfree-kmod-nvidia-lts 580.1-v1.13.9", "only one"],
+                &[
+                    ("nvidia-open-gpu-kernel-modules-lts", "580.1-v1.13.9"),
+                    ("nonfree-kmod-nvidia-lts", "580.1-v1.13.9"),
+                ],
+                &[
+                    "nvidia-open-gpu-kernel-modules-lts 580.1-v1.13.9",
+                    "nonfree-kmod-nvidia-lts 580.1-v1.13.9",
+                    "only one",
+                ],
             ),
             (
                 &[("nvidia-open-gpu-kernel-modules-lts", "580.1-v1.12.0")],
                 &["built for Talos v1.12.0", "runs v1.13.9", "580.1-v1.13.9"],
             ),
             (
-                &[("nvidia-open-gpu-kernel-modules-lts", "580.1-v1.13.9"), ("nvidia-container-toolkit-production", "595.2-v1.19.1")],
+                &[
+                    ("nvidia-open-gpu-kernel-modules-lts", "580.1-v1.13.9"),
+                    ("nvidia-container-toolkit-production", "595.2-v1.19.1"),
+                ],
                 &["driver 580.1", "driver 595.2", "toolkit"],
             ),
             (

@@ -65,7 +65,10 @@ pub(crate) fn parse_proc_modules(text: &[u8]) -> States {
 }
 
 /// The state of each configured module, by its name as configured.
-pub(crate) fn states_of<'a>(configured: impl IntoIterator<Item = &'a str>, loaded: &States) -> BTreeMap<String, ModuleState> {
+pub(crate) fn states_of<'a>(
+    configured: impl IntoIterator<Item = &'a str>,
+    loaded: &States,
+) -> BTreeMap<String, ModuleState> {
     configured
         .into_iter()
         .map(|name| (name.to_owned(), loaded.get(&kernel_name(name)).copied().unwrap_or(ModuleState::NotLoaded)))
@@ -87,7 +90,8 @@ pub(crate) struct LoadFailure {
 pub(crate) fn load_failure(module: &str, error: &str) -> Option<LoadFailure> {
     let wanted = kernel_name(module);
     let line = error.lines().map(str::trim).find(|line| {
-        line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-')).any(|word| kernel_name(word) == wanted)
+        line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
+            .any(|word| kernel_name(word) == wanted)
     })?;
     let lower = line.to_ascii_lowercase();
     let (advice, is_final) = if lower.contains("module not found") || lower.contains("no such file") {
@@ -106,9 +110,15 @@ pub(crate) fn load_failure(module: &str, error: &str) -> Option<LoadFailure> {
             true,
         )
     } else if lower.contains("exec format error") || lower.contains("unknown symbol") {
-        ("The module was built for another kernel: use the extension of this very Talos version and upgrade the node.", true)
+        (
+            "The module was built for another kernel: use the extension of this very Talos version and upgrade the node.",
+            true,
+        )
     } else if lower.contains("invalid argument") || lower.contains("unknown parameter") {
-        ("The kernel refused the module or one of its parameters: check `parameters`, and the node's kernel log (talosctl dmesg).", true)
+        (
+            "The kernel refused the module or one of its parameters: check `parameters`, and the node's kernel log (talosctl dmesg).",
+            true,
+        )
     } else {
         ("Look at the node's logs: talosctl logs controller-runtime, talosctl dmesg.", false)
     };
@@ -141,9 +151,11 @@ mod tests {
     #[test]
     fn a_failure_is_found_by_its_module_and_no_other() {
         let error = "error loading module \"gdrdrv\": module not found\nerror loading module \"nvidia_peermem\": load nvidia_peermem failed: invalid argument\nerror loading module \"nvidia\": load nvidia failed: no such device";
-        for (module, text, is_final) in
-            [("nvidia", "no such device", true), ("gdrdrv", "module not found", true), ("nvidia-peermem", "invalid argument", true)]
-        {
+        for (module, text, is_final) in [
+            ("nvidia", "no such device", true),
+            ("gdrdrv", "module not found", true),
+            ("nvidia-peermem", "invalid argument", true),
+        ] {
             let failure = load_failure(module, error).map(|f| (f.text.contains(text), f.is_final));
             assert_eq!(failure, Some((true, is_final)), "{module}");
         }

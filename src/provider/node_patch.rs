@@ -103,7 +103,12 @@ impl Resource for NodePatch {
         apply::update(&self.nodes, context, request, diagnostics).await
     }
 
-    async fn delete(&self, context: &Context, request: DeleteRequest, diagnostics: &mut Diagnostics) -> Option<Applied> {
+    async fn delete(
+        &self,
+        context: &Context,
+        request: DeleteRequest,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Applied> {
         destroy::delete(&self.nodes, context, request, diagnostics).await
     }
 

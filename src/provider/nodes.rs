@@ -9,6 +9,7 @@ mod snapshot;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::Mutex as AsyncMutex;
@@ -21,6 +22,9 @@ use crate::{
     configuration::{OnUnreachable, TalosSettings},
     texts::Say,
 };
+
+/// How long a dial may take: a plan must not hang on a node that is not there.
+const DIAL: Duration = Duration::from_secs(5);
 
 /// All nodes of one provider.
 #[derive(Default)]
@@ -89,7 +93,7 @@ impl Nodes {
         }
         // The schema's validator has passed it.
         let endpoint = endpoint.and_then(|text| text.parse::<talos::Endpoint>().ok());
-        let node = state.client()?.node(node, endpoint.as_ref());
+        let node = state.client()?.node(node, endpoint.as_ref()).with_connect_timeout(DIAL);
         let snapshot = Arc::new(Snapshot::new(node));
         state.snapshots.insert(key, Arc::clone(&snapshot));
         Ok(snapshot)

@@ -60,7 +60,9 @@ pub(crate) fn judge(
 ) -> Pending {
     match persisted {
         Persisted::Resource { bytes, .. } | Persisted::File(bytes) if bytes == active.bytes => Pending::Nothing,
-        Persisted::Resource { bytes, .. } | Persisted::File(bytes) if same_but_for_ours(active.bytes, bytes) => Pending::Ours,
+        Persisted::Resource { bytes, .. } | Persisted::File(bytes) if same_but_for_ours(active.bytes, bytes) => {
+            Pending::Ours
+        }
         Persisted::Resource { updated, .. } if updated >= active.updated => Pending::Staged,
         Persisted::Resource { .. } => Pending::Tried,
         Persisted::File(_) => Pending::Differs,

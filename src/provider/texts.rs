@@ -115,11 +115,7 @@ impl Say<'_> {
 
     pub(crate) fn failed(&mut self, what: &str, error: &talos::Error) {
         let node = self.node;
-        self.error(
-            on("node"),
-            summary_of(error),
-            format!("{what} node {node}: {}", failed_call(error)),
-        );
+        self.error(on("node"), summary_of(error), format!("{what} node {node}: {}", failed_call(error)));
     }
 
     pub(crate) fn kept_unreachable(&mut self, error: &talos::Error) {
@@ -194,7 +190,9 @@ impl Say<'_> {
         self.error(
             on("node"),
             "The Talos version is not supported",
-            format!("Node {node} runs Talos {tag}; the oldest supported version is {major}.{minor}. Upgrade the node first."),
+            format!(
+                "Node {node} runs Talos {tag}; the oldest supported version is {major}.{minor}. Upgrade the node first."
+            ),
         );
     }
 
@@ -222,7 +220,9 @@ impl Say<'_> {
         self.error(
             on("node"),
             "The node was upgraded after the plan",
-            format!("The plan was made for Talos {planned} and node {node} now runs {found}. Nothing was sent. Plan again."),
+            format!(
+                "The plan was made for Talos {planned} and node {node} now runs {found}. Nothing was sent. Plan again."
+            ),
         );
     }
 
@@ -235,7 +235,9 @@ impl Say<'_> {
                 is_error,
                 on("extension_check"),
                 "The NVIDIA extensions do not fit",
-                format!("Node {node} (Talos {tag}): {problem} (extension_check = \"warn\" or \"off\" goes on all the same.)"),
+                format!(
+                    "Node {node} (Talos {tag}): {problem} (extension_check = \"warn\" or \"off\" goes on all the same.)"
+                ),
             );
         }
     }
@@ -246,7 +248,9 @@ impl Say<'_> {
             self.warn(
                 on("extension_check"),
                 "The NVIDIA extensions do not fit",
-                format!("Node {node} (Talos {tag}): {problem} Nothing is to change on the node, so this stops nothing."),
+                format!(
+                    "Node {node} (Talos {tag}): {problem} Nothing is to change on the node, so this stops nothing."
+                ),
             );
         }
     }
@@ -389,6 +393,24 @@ impl Say<'_> {
         );
     }
 
+    pub(crate) fn no_boot_id(&mut self) {
+        let node = self.node;
+        self.error(
+            on("apply_mode"),
+            "The node was not rebooted",
+            format!("Node {node} does not tell the id of its present boot, so a reboot could not be waited for. The change is staged: reboot the node by hand (`talosctl reboot -n {node}`), then plan again."),
+        );
+    }
+
+    pub(crate) fn nothing_remembered(&mut self) {
+        let node = self.node;
+        self.warn(
+            on("node"),
+            "Nothing was taken back on the node",
+            format!("The private state of this resource, which holds what it put on node {node}, is missing, so the node was left as it is. Destroy with a refresh, or take the modules, sysctls and the default runtime out of its machine configuration by hand."),
+        );
+    }
+
     pub(crate) fn not_settled(&mut self, stage: &str) {
         let node = self.node;
         self.error(
@@ -414,7 +436,10 @@ impl Say<'_> {
         self.warn(
             on("kernel_modules"),
             "Modules stay loaded until the next boot",
-            format!("Talos does not unload modules: {} of node {node} stay in the kernel until it is rebooted.", list(modules)),
+            format!(
+                "Talos does not unload modules: {} of node {node} stay in the kernel until it is rebooted.",
+                list(modules)
+            ),
         );
     }
 

@@ -12,6 +12,14 @@ pub struct ControllerFailure {
     pub error: String,
 }
 
+impl ControllerFailure {
+    /// The failures in a log of the controllers, in its order; other lines are passed over.
+    #[must_use]
+    pub fn in_log(log: &str) -> Vec<Self> {
+        failures(log)
+    }
+}
+
 #[derive(Deserialize)]
 struct Tail {
     controller: String,

@@ -11,13 +11,12 @@ use super::{
     Target, boot,
     check::{self, Moment},
     model::{Memory, PendingReboot, Waiting, Wanted, backend, default_sysctls, new_instance, sysctls_value, waits},
-    observe, patch_text,
-    timeouts, wait,
+    observe, patch_text, timeouts, wait,
     write::{self, Job, Step},
 };
 use crate::{
     kernel_modules::States,
-    nodes::{Nodes, Owner},
+    nodes::{Nodes, Owner, boot_id, running},
     texts::Say,
 };
 
@@ -43,6 +42,8 @@ struct Reached {
     tag: String,
     version: TalosVersion,
     loaded: States,
+    /// The node was seen to have what was sent.
+    verified: bool,
 }
 
 pub(super) async fn create(
@@ -77,9 +78,18 @@ pub(super) async fn update(
     let mut say = Say { node: &target.node, diagnostics };
     let deadline = Instant::now() + timeouts(&planned).update;
     let Some(job) = Job::new(nodes, &target, context, deadline, &mut say) else { return kept(private) };
-    let run = Run { job, planned: &planned, memory: Memory::of(&private) };
+    let mut memory = Memory::of(&private);
+    if let Some(memory) = &mut memory {
+        drop_past_boot(&job, memory).await;
+    }
+    let run = Run { job, planned: &planned, memory };
     match run.change(&config, &mut say).await {
-        Some(reached) => run.stored(reached, false),
+        Some(reached) if reached.verified => run.stored(reached, false),
+        // What stands on the node is not known, so the state keeps what was there; the record knows what was sent.
+        Some(reached) => {
+            let applied = run.memory.as_ref().map_or_else(Wanted::default, |memory| memory.applied.clone());
+            kept(Memory { applied, ..reached.memory }.to_private())
+        }
         None => kept(private),
     }
 }
@@ -90,23 +100,34 @@ fn is_local(prior: &Value, planned: &Value) -> bool {
     prior.get("pending_reboot") == planned.get("pending_reboot")
 }
 
+/// A boot that came between plan and apply has brought what waited for it.
+async fn drop_past_boot(job: &Job<'_>, memory: &mut Memory) {
+    let Some(made_in) = memory.pending.as_ref().and_then(|pending| pending.boot_id.as_ref()) else { return };
+    let Ok(running) = running(&job.node).await else { return };
+    if let Some(version) = running.version
+        && let Ok(Some(now)) = boot_id(&job.node, &version).await
+        && now != *made_in
+    {
+        memory.pending = None;
+    }
+}
+
 impl Run<'_> {
     /// Writes, reboots and waits. `None`: nothing was sent.
     async fn change(&self, config: &Value, say: &mut Say<'_>) -> Option<Reached> {
         let writer = self.job.nodes.writer(&self.job.node_name);
         let held = writer.lock().await;
-        let log_before = wait::failures_so_far(&self.job).await;
+        let mark = wait::mark_log(&self.job).await;
         let written = self.write(config, say).await?;
         let (complete, reboots) = (written.inner.complete, written.inner.step.delivery.reboots());
-        let boot_before = written.inner.boot_id.clone();
         let mut reached = self.reached(written);
-        if !complete || (reboots && !self.reboot(boot_before.as_deref(), &mut reached, say).await) {
+        if !complete || (reboots && !self.reboot(&mut reached, say).await) {
             return Some(reached);
         }
         drop(held);
         if self.waits_for_modules(&reached) {
             let wanted = &reached.wanted;
-            reached.loaded = wait::modules(&self.job, &reached.version, wanted, log_before, say).await;
+            reached.loaded = wait::modules(&self.job, &reached.version, wanted, mark, say).await;
         }
         Some(reached)
     }
@@ -166,7 +187,7 @@ impl Run<'_> {
     }
 
     fn reached(&self, written: Written) -> Reached {
-        let Written { instance, wanted, inner: write::Written { facts, step, boot_id, .. } } = written;
+        let Written { instance, wanted, inner: write::Written { facts, step, boot_id, complete } } = written;
         let before = self.memory.as_ref();
         let kind = if step.delivery.stages() {
             Some(Waiting::Staged)
@@ -191,12 +212,12 @@ impl Run<'_> {
             pending,
             incomplete: false,
         };
-        Reached { memory, wanted, tag: facts.tag, version: facts.version, loaded: facts.loaded }
+        Reached { memory, wanted, tag: facts.tag, version: facts.version, loaded: facts.loaded, verified: complete }
     }
 
     /// Reboots the node and waits for it. `false`: it is not back, and why was said.
-    async fn reboot(&self, boot_before: Option<&str>, reached: &mut Reached, say: &mut Say<'_>) -> bool {
-        let Some(running) = boot::reboot(&self.job, boot_before, &reached.version, say).await else {
+    async fn reboot(&self, reached: &mut Reached, say: &mut Say<'_>) -> bool {
+        let Some(running) = boot::reboot(&self.job, &reached.version, say).await else {
             return false;
         };
         reached.memory.pending = None;
@@ -213,7 +234,7 @@ impl Run<'_> {
     /// The object to store.
     fn stored(&self, reached: Reached, incomplete: bool) -> Applied {
         self.job.nodes.forget(&self.job.node_name);
-        let Reached { mut memory, wanted, tag, version, loaded } = reached;
+        let Reached { mut memory, wanted, tag, version, loaded, .. } = reached;
         memory.incomplete = incomplete;
         let mut state = self.planned.clone();
         state.set("id", self.planned.get("node").clone());

@@ -1,6 +1,9 @@
 //! Waiting for a node: one that is still being installed, and one that was rebooted.
 
-use talos::{TalosVersion, resource::{MachineStage, MachineStatus}};
+use talos::{
+    TalosVersion,
+    resource::{MachineStage, MachineStatus},
+};
 use tokio::time::Instant;
 
 use super::{
@@ -55,13 +58,20 @@ async fn stage(job: &Job<'_>) -> Result<(MachineStage, bool), talos::Error> {
 }
 
 /// Reboots the node and waits until another boot runs. One node at a time in a process.
-pub(super) async fn reboot(
-    job: &Job<'_>,
-    boot_before: Option<&str>,
-    version: &TalosVersion,
-    say: &mut Say<'_>,
-) -> Option<Running> {
+pub(super) async fn reboot(job: &Job<'_>, version: &TalosVersion, say: &mut Say<'_>) -> Option<Running> {
     let _turn = job.nodes.reboots.lock().await;
+    // Without the id of this boot there would be no telling the next one from it.
+    let before = match boot_id(&job.node, version).await {
+        Ok(Some(before)) => before,
+        Ok(None) => {
+            say.no_boot_id();
+            return None;
+        }
+        Err(error) => {
+            say.failed("Rebooting", &error);
+            return None;
+        }
+    };
     if let Err(error) = job.node.reboot().await
         // No answer to a reboot may well be the reboot.
         && !error.may_have_been_carried_out()
@@ -69,9 +79,10 @@ pub(super) async fn reboot(
         say.failed("Rebooting", &error);
         return None;
     }
+    tracing::info!(node = job.node_name, boot = before, "told to reboot");
     let mut last = Progress::SameBoot;
     for pause in 0.. {
-        match progress(job, boot_before, version).await {
+        match progress(job, &before, version).await {
             Progress::Runs(running) => return Some(running),
             other => last = other,
         }
@@ -106,12 +117,13 @@ impl Progress {
     }
 }
 
-async fn progress(job: &Job<'_>, boot_before: Option<&str>, version: &TalosVersion) -> Progress {
+async fn progress(job: &Job<'_>, before: &str, version: &TalosVersion) -> Progress {
     let look = async {
         // A dead connection must not hold the wait until its deadline.
-        let node = job.node.clone().with_deadline(job.deadline.min(Instant::now() + std::time::Duration::from_secs(10)));
+        let node =
+            job.node.clone().with_deadline(job.deadline.min(Instant::now() + std::time::Duration::from_secs(10)));
         let boot = boot_id(&node, version).await?;
-        if boot.is_none() || boot.as_deref() == boot_before {
+        if boot.is_none() || boot.as_deref() == Some(before) {
             return Ok(Progress::SameBoot);
         }
         let status = node.get::<MachineStatus>("machine").await?;

@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, time::SystemTime};
 
 use plugin::{Diagnostics, PlanRequest, Value};
-use talos::machine_config::{EditError, Record, Subject};
+use talos::{
+    machine_config::{EditError, Record, Subject},
+    version::Support,
+};
 
 use super::{
     Target,
@@ -31,6 +34,8 @@ pub(super) enum NoFacts {
     Call(talos::Error),
     /// The tag is no version.
     NotAVersion(String),
+    /// Older than the oldest supported version: its other answers would only confuse.
+    TooOld(String),
     /// The node has no machine configuration.
     NoConfiguration,
 }
@@ -41,6 +46,7 @@ impl NoFacts {
         match self {
             Self::Call(error) => say.failed(what, error),
             Self::NotAVersion(tag) => say.version_not_read(tag),
+            Self::TooOld(tag) => say.too_old(tag),
             Self::NoConfiguration => say.no_configuration(),
         }
     }
@@ -49,7 +55,7 @@ impl NoFacts {
     pub(super) fn call(&self) -> Option<&talos::Error> {
         match self {
             Self::Call(error) => Some(error),
-            Self::NotAVersion(_) | Self::NoConfiguration => None,
+            Self::NotAVersion(_) | Self::TooOld(_) | Self::NoConfiguration => None,
         }
     }
 }
@@ -64,6 +70,9 @@ impl From<talos::Error> for NoFacts {
 pub(super) async fn gather(snapshot: &Snapshot) -> Result<Facts, NoFacts> {
     let (running, active) = tokio::try_join!(snapshot.running(), snapshot.active())?;
     let version = running.version.clone().ok_or_else(|| NoFacts::NotAVersion(running.tag.clone()))?;
+    if version.support() == Support::TooOld {
+        return Err(NoFacts::TooOld(running.tag.clone()));
+    }
     let active = active.cloned().ok_or(NoFacts::NoConfiguration)?;
     let (persisted, loaded, extensions, machine, gpus) = tokio::try_join!(
         snapshot.persisted(&version),
@@ -95,7 +104,9 @@ pub(super) fn claims(
     let (Some(target), Some(wanted)) = (Target::from(&decision.planned), &decision.wanted) else { return };
     // The old object of a replacement is planned first, with its own memory; the new one then comes without a prior.
     let owner = match memory {
-        Some(memory) if request.prior.is_some() || !request.private.0.is_empty() => Owner::Instance(memory.instance.clone()),
+        Some(memory) if request.prior.is_some() || !request.private.0.is_empty() => {
+            Owner::Instance(memory.instance.clone())
+        }
         _ => Owner::New,
     };
     claim(nodes, &target.node, &owner, wanted.keys(), diagnostics);
@@ -149,7 +160,8 @@ pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Mem
 
 /// Whether a node that answers so may be one that is still being installed: no answer, or maintenance mode.
 pub(super) fn may_still_come(error: &talos::Error) -> bool {
-    error.heals() || matches!(error.kind(), talos::ErrorKind::Certificate(talos::error::CertificateProblem::MaintenanceMode))
+    error.heals()
+        || matches!(error.kind(), talos::ErrorKind::Certificate(talos::error::CertificateProblem::MaintenanceMode))
 }
 
 /// Says everything that is wrong with, or worth knowing of, a change on the node as it is. Answers how it would be
@@ -185,10 +197,8 @@ pub(super) fn judge(
 }
 
 fn version(facts: &Facts, say: &mut Say<'_>) {
-    match facts.version.support() {
-        talos::version::Support::TooOld => say.too_old(&facts.tag),
-        talos::version::Support::Newer => say.newer_than_known(&facts.tag),
-        talos::version::Support::Supported => {}
+    if facts.version.support() == Support::Newer {
+        say.newer_than_known(&facts.tag);
     }
 }
 
@@ -231,13 +241,15 @@ fn consequences(facts: &Facts, prospect: &Prospect, delivery: Delivery, moment: 
     let reasons: Vec<String> = prospect.needs_reboot.iter().chain(&prospect.at_next_boot).cloned().collect();
     match delivery {
         Delivery::Refused => say.needs_reboot(&facts.tag),
+        // The plan has said it; the apply does it.
+        _ if delivery.reboots() && moment == Moment::Apply => {}
         _ if delivery.reboots() => {
-            if moment == Moment::Plan {
-                let due = vec!["an earlier change that waits for a boot".to_owned()];
-                say.will_reboot(if reasons.is_empty() { &due } else { &reasons });
-            }
+            let due = vec!["an earlier change that waits for a boot".to_owned()];
+            say.will_reboot(if reasons.is_empty() { &due } else { &reasons });
         }
-        Delivery::Live | Delivery::Nothing if !prospect.at_next_boot.is_empty() => say.at_next_boot(&prospect.at_next_boot),
+        Delivery::Live | Delivery::Nothing if !prospect.at_next_boot.is_empty() => {
+            say.at_next_boot(&prospect.at_next_boot)
+        }
         _ => {}
     }
 }

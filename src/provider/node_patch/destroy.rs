@@ -55,8 +55,16 @@ pub(super) async fn delete(
 ) -> Option<Applied> {
     let DeleteRequest { prior, private } = request;
     let memory = Memory::of(&private);
-    let record = memory.as_ref().map(|memory| memory.record.clone()).unwrap_or_default();
-    if keeps(&prior) || record.is_empty() {
+    if keeps(&prior) {
+        return None;
+    }
+    let Some(record) = memory.as_ref().map(|memory| memory.record.clone()) else {
+        if let Some(target) = Target::from(&prior) {
+            Say { node: &target.node, diagnostics }.nothing_remembered();
+        }
+        return None;
+    };
+    if record.is_empty() {
         return None;
     }
     let still_there = Some(Applied { state: prior.clone(), private });

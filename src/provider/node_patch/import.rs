@@ -18,7 +18,11 @@ use crate::{
 
 pub(super) async fn import(nodes: &Nodes, id: &str, diagnostics: &mut Diagnostics) -> Option<Imported> {
     if let Err(why) = schema::node(id) {
-        diagnostics.error(Path::root(), "Invalid import id", format!("A node patch is imported by the node's address. {why}"));
+        diagnostics.error(
+            Path::root(),
+            "Invalid import id",
+            format!("A node patch is imported by the node's address. {why}"),
+        );
         return None;
     }
     let mut say = Say { node: id, diagnostics };
@@ -36,10 +40,6 @@ pub(super) async fn import(nodes: &Nodes, id: &str, diagnostics: &mut Diagnostic
             return None;
         }
     };
-    if facts.version.support() == talos::version::Support::TooOld {
-        say.too_old(&facts.tag);
-        return None;
-    }
     let bytes = facts.active.bytes.expose();
     let read = view(bytes, CRI_PLUGIN).and_then(|view| {
         let stands = of_the_guide(&view);

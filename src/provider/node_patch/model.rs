@@ -122,7 +122,11 @@ pub(super) fn backend(version: &TalosVersion) -> Backend {
 
 /// The sysctls of the guide for a Talos version.
 pub(super) fn default_sysctls(version: &TalosVersion) -> BTreeMap<String, String> {
-    if version.minor() <= (1, 12) { BTreeMap::from([(BPF_JIT_HARDEN.to_owned(), "1".to_owned())]) } else { BTreeMap::new() }
+    if version.minor() <= (1, 12) {
+        BTreeMap::from([(BPF_JIT_HARDEN.to_owned(), "1".to_owned())])
+    } else {
+        BTreeMap::new()
+    }
 }
 
 /// How a change is brought to the node.
@@ -236,7 +240,10 @@ pub(super) fn modules_value(modules: &[WantedModule]) -> Value {
                     .parameters
                     .as_ref()
                     .map(|list| Value::List(list.iter().map(|p| Value::from(p.as_str())).collect()));
-                Value::object([("name", Value::from(m.name.as_str())), ("parameters", parameters.unwrap_or(Value::Null))])
+                Value::object([
+                    ("name", Value::from(m.name.as_str())),
+                    ("parameters", parameters.unwrap_or(Value::Null)),
+                ])
             })
             .collect(),
     )

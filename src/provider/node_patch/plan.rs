@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn a_local_attribute_changes_without_an_effect_on_the_node() {
-        let decision = plan(state(&["nvidia"], &[("nvidia", "live")]), &[("on_destroy", Value::from("keep"))], &["nvidia"]);
+        let decision =
+            plan(state(&["nvidia"], &[("nvidia", "live")]), &[("on_destroy", Value::from("keep"))], &["nvidia"]);
         assert_eq!(decision.effect, Effect::None);
     }
 

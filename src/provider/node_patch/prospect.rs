@@ -75,17 +75,16 @@ impl Facts {
 
     /// What waits on the node beside the active configuration.
     pub(super) fn pending(&self, record: &Record, now: SystemTime) -> Pending {
-        let active = Active {
-            bytes: self.active.bytes.expose(),
-            version: self.active.version,
-            updated: self.active.updated,
-        };
-        let strip = |bytes: &[u8]| {
-            edit(bytes, &Desired::default(), record, backend(&self.version)).map(|edited| edited.bytes)
-        };
-        pending::judge(active, self.persisted.as_persisted(), now, |a, b| {
-            matches!((strip(a), strip(b)), (Ok(a), Ok(b)) if a == b)
-        })
+        let active =
+            Active { bytes: self.active.bytes.expose(), version: self.active.version, updated: self.active.updated };
+        let strip =
+            |bytes: &[u8]| edit(bytes, &Desired::default(), record, backend(&self.version)).map(|edited| edited.bytes);
+        pending::judge(
+            active,
+            self.persisted.as_persisted(),
+            now,
+            |a, b| matches!((strip(a), strip(b)), (Ok(a), Ok(b)) if a == b),
+        )
     }
 }
 
@@ -174,7 +173,13 @@ impl Delivery {
 }
 
 /// Chooses the delivery. `boot_due`: an earlier change of this resource still waits for a boot.
-pub(super) fn delivery(mode: ApplyMode, facts: &Facts, prospect: &Prospect, wanted: &Wanted, boot_due: bool) -> Delivery {
+pub(super) fn delivery(
+    mode: ApplyMode,
+    facts: &Facts,
+    prospect: &Prospect,
+    wanted: &Wanted,
+    boot_due: bool,
+) -> Delivery {
     let target = prospect.edited.bytes.as_slice();
     let active_has_it = facts.active.bytes.expose() == target;
     let boot_has_it = facts.persisted.bytes().is_none_or(|bytes| bytes == target);

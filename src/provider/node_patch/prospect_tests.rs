@@ -60,7 +60,8 @@ fn the_default_runtime_needs_a_reboot_up_to_1_13_and_is_live_from_1_14() {
 
 #[test]
 fn nothing_is_sent_to_a_node_that_has_it() {
-    let has_it = format!("{}\n", CONFIG.replace("type: worker", "type: worker\n  kernel:\n    modules:\n      - name: nvidia"));
+    let has_it =
+        format!("{}\n", CONFIG.replace("type: worker", "type: worker\n  kernel:\n    modules:\n      - name: nvidia"));
     let facts = facts("v1.13.9", &has_it, Some(&has_it));
     let wanted = wanted(&[("nvidia", None)], false);
     for mode in [ApplyMode::NoReboot, ApplyMode::Staged, ApplyMode::Reboot] {

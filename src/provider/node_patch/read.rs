@@ -2,7 +2,10 @@
 //! error (or, if so configured and the node cannot be reached, a warning) with the state kept.
 
 use plugin::{Applied, Diagnostics, ReadRequest};
-use talos::machine_config::{View, adopt, view};
+use talos::{
+    machine_config::{View, adopt, view},
+    version::Support,
+};
 
 use super::{
     Target, check,
@@ -60,17 +63,14 @@ pub(super) async fn read(nodes: &Nodes, request: ReadRequest, diagnostics: &mut 
             return Applied { state, private };
         }
     };
-    match found.version().support() {
-        talos::version::Support::TooOld => say.too_old(&found.running.tag),
-        talos::version::Support::Newer => say.newer_than_known(&found.running.tag),
-        talos::version::Support::Supported => {}
+    if found.version.support() == Support::Newer {
+        say.newer_than_known(&found.running.tag);
     }
     if !memory.incomplete {
         let owner = Owner::Instance(memory.instance.clone());
         check::claim(nodes, &target.node, &owner, memory.applied.keys(), diagnostics);
     }
-    let observed =
-        Observed { version: found.version(), tag: &found.running.tag, view: &view, loaded: found.loaded };
+    let observed = Observed { version: found.version, tag: &found.running.tag, view: &view, loaded: found.loaded };
     Applied { state: observe::state(&state, &memory, &observed), private: memory.to_private() }
 }
 
@@ -84,12 +84,6 @@ struct Found<'a> {
     boot_id: Option<String>,
 }
 
-impl Found<'_> {
-    fn version(&self) -> &talos::TalosVersion {
-        self.version
-    }
-}
-
 async fn look<'a>(
     snapshot: &'a Snapshot,
     waiting: Option<&PendingReboot>,
@@ -97,6 +91,9 @@ async fn look<'a>(
 ) -> Result<Found<'a>, NoFacts> {
     let (running, active) = tokio::try_join!(snapshot.running(), snapshot.active())?;
     let version = running.version.as_ref().ok_or_else(|| NoFacts::NotAVersion(running.tag.clone()))?;
+    if version.support() == Support::TooOld {
+        return Err(NoFacts::TooOld(running.tag.clone()));
+    }
     let active = active.ok_or(NoFacts::NoConfiguration)?;
     let mut found = Found { running, version, active, loaded: &NO_STATES, persisted: None, boot_id: None };
     match waiting.map(|pending| pending.kind) {

@@ -133,7 +133,9 @@ fn parameters(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
             Field::Null => "A parameter is null. Leave it out of the list.".to_owned(),
             Field::Known("") => "A parameter is empty. Write it as name=value, or leave it out.".to_owned(),
             Field::Known(text) if text.chars().any(char::is_control) || text.trim() != text => {
-                format!("{text:?} has a control character or a blank at one of its ends. Write the parameter as name=value.")
+                format!(
+                    "{text:?} has a control character or a blank at one of its ends. Write the parameter as name=value."
+                )
             }
             Field::Known(_) => continue,
         };
@@ -168,7 +170,10 @@ fn sysctls(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
             diagnostics.error(
                 at.clone(),
                 "Invalid sysctl name",
-                format!("\"{key}\" has a slash: Talos would write its own default over the value. Write \"{}\".", key.replace('/', ".")),
+                format!(
+                    "\"{key}\" has a slash: Talos would write its own default over the value. Write \"{}\".",
+                    key.replace('/', ".")
+                ),
             );
         } else if !is_sysctl_name(key) {
             diagnostics.error(
@@ -200,7 +205,6 @@ fn is_sysctl_name(key: &str) -> bool {
             !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':' | '@'))
         })
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -245,7 +249,13 @@ mod tests {
         ]);
         assert_eq!(
             problems("sysctls", &sysctls),
-            ["sysctls[\"a/b\"]", "sysctls[\"c.d\"]", "sysctls[\"e.f\"]", "sysctls[\"novalue.x\"]", "sysctls[\"plain\"]"]
+            [
+                "sysctls[\"a/b\"]",
+                "sysctls[\"c.d\"]",
+                "sysctls[\"e.f\"]",
+                "sysctls[\"novalue.x\"]",
+                "sysctls[\"plain\"]"
+            ]
         );
         assert_eq!(problems("apply_mode", &Value::from("auto")), ["apply_mode"]);
         assert_eq!(problems("node", &Value::from("10.0.0.1:50000")), ["node"]);

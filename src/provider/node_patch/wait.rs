@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use talos::{ControllerFailure, TalosVersion, resource::{KernelModuleStatus, LoadedKernelModule}};
+use talos::{
+    ControllerFailure, TalosVersion,
+    resource::{KernelModuleStatus, LoadedKernelModule},
+};
 
 use super::{model::Wanted, write::Job};
 use crate::{
@@ -23,18 +26,34 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often Talos must have failed with a reason that no retry can heal before the wait ends early.
 const FAILURES: usize = 3;
 
-/// How often the controller had failed before the apply; its log outlives a boot's first tries.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct FailuresSoFar(usize);
+/// Where the controllers' log ended before the apply: what stands above is not about it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LogMark(Option<String>);
 
-/// Counts the failures that are older than this apply. A log that cannot be read counts as empty.
-pub(super) async fn failures_so_far(job: &Job<'_>) -> FailuresSoFar {
-    FailuresSoFar(failures(job).await.len())
+impl LogMark {
+    /// The end of a log.
+    fn at_end_of(log: &str) -> Self {
+        Self(log.lines().next_back().map(ToOwned::to_owned))
+    }
+
+    /// What was written since; all of it when the mark has been rotated out.
+    fn since<'a>(&self, log: &'a str) -> &'a str {
+        let Some(mark) = &self.0 else { return log };
+        log.rfind(mark.as_str()).map_or(log, |at| &log[at + mark.len()..])
+    }
 }
 
-async fn failures(job: &Job<'_>) -> Vec<ControllerFailure> {
-    let all = job.node.controller_log(LOG_LINES).await.unwrap_or_default();
-    all.into_iter().filter(|failure| failure.controller == CONTROLLER).collect()
+/// Marks the end of the log. One that cannot be read counts as empty.
+pub(super) async fn mark_log(job: &Job<'_>) -> LogMark {
+    LogMark::at_end_of(&log(job).await)
+}
+
+async fn log(job: &Job<'_>) -> String {
+    job.node.raw_controller_log(LOG_LINES).await.unwrap_or_default()
+}
+
+fn failures(log: &str) -> Vec<ControllerFailure> {
+    ControllerFailure::in_log(log).into_iter().filter(|failure| failure.controller == CONTROLLER).collect()
 }
 
 /// Waits until every wanted module is live, and answers what is in the kernel at the end. When one does not come, that is
@@ -43,7 +62,7 @@ pub(super) async fn modules(
     job: &Job<'_>,
     version: &TalosVersion,
     wanted: &Wanted,
-    before: FailuresSoFar,
+    mark: LogMark,
     say: &mut Say<'_>,
 ) -> States {
     let mut events = Events::open(job, version).await;
@@ -61,11 +80,10 @@ pub(super) async fn modules(
         if missing.is_empty() {
             return last;
         }
-        let log = failures(job).await;
-        // A log that was rotated is shorter than before; then all of it counts.
-        let fresh = log.get(before.0..).unwrap_or(&log);
-        if missing.keys().any(|name| is_hopeless(name, fresh)) {
-            say_missing(&missing, fresh, "", say);
+        let log = log(job).await;
+        let fresh = failures(mark.since(&log));
+        if missing.keys().any(|name| is_hopeless(name, &fresh)) {
+            say_missing(&missing, &fresh, "", say);
             return last;
         }
         tokio::select! {
@@ -74,7 +92,7 @@ pub(super) async fn modules(
                 return last;
             }
             () = tokio::time::sleep_until(job.deadline) => {
-                say_missing(&missing, &log, " The deadline has passed.", say);
+                say_missing(&missing, &failures(&log), " The deadline has passed.", say);
                 return last;
             }
             () = events.next() => {}
@@ -99,7 +117,9 @@ fn say_missing(missing: &BTreeMap<String, ModuleState>, log: &[ControllerFailure
     for (module, state) in missing {
         let last: Option<LoadFailure> = log.iter().rev().find_map(|failure| load_failure(module, &failure.error));
         match last {
-            Some(failure) => say.module_failed(module, state.as_str(), &failure.text, &format!(".{end} {}", failure.advice)),
+            Some(failure) => {
+                say.module_failed(module, state.as_str(), &failure.text, &format!(".{end} {}", failure.advice))
+            }
             None => say.module_failed(
                 module,
                 state.as_str(),
@@ -144,6 +164,15 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stood_in_the_log_before_the_apply_is_not_about_it() {
+        let before = "a\nb\n";
+        let mark = LogMark::at_end_of(before);
+        assert_eq!(mark.since("a\nb\nc\nd\n"), "\nc\nd\n");
+        assert_eq!(mark.since("x\ny\n"), "x\ny\n", "rotated");
+        assert_eq!(LogMark::at_end_of("").since("c\n"), "c\n");
+    }
 
     fn log(errors: &[&str]) -> Vec<ControllerFailure> {
         errors.iter().map(|e| ControllerFailure { controller: CONTROLLER.into(), error: (*e).into() }).collect()

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use plugin::Context;
 use talos::{
-    ConfigBytes, client::ApplyMode,
+    ConfigBytes,
+    client::ApplyMode,
     machine_config::{Edited, Record},
 };
 use tokio::time::Instant;
@@ -131,6 +132,22 @@ enum Attempt {
     Failed(talos::Error),
 }
 
+impl Attempt {
+    /// For the log.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Overtaken => "overtaken",
+            Self::Busy => "busy",
+            Self::Unanswered => "unanswered",
+            Self::Mixed(Lost::Nothing) => "mixed",
+            Self::Mixed(Lost::Theirs(_)) => "mixed, with theirs to be merged",
+            Self::Mixed(Lost::Unknown) => "mixed, theirs unknown",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// What became of somebody's write at the same time.
 enum Lost {
     /// It stands.
@@ -170,6 +187,7 @@ pub(super) async fn write(
             return Some(Written { facts, step, boot_id, complete: true });
         }
         let end = attempt(job, &facts, &step).await;
+        tracing::info!(node = job.node_name, delivery = ?step.delivery, version = facts.active.version, end = end.word(), "wrote");
         tries += u32::from(matches!(end, Attempt::Overtaken | Attempt::Mixed(_)));
         match end {
             Attempt::Verified => return Some(Written { facts, step, boot_id, complete: true }),

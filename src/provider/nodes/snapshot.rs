@@ -2,7 +2,11 @@
 //!
 //! A failed call is not remembered, so the next reader asks again; a fact is.
 
-use talos::{Error, Node, TalosVersion, client::ConfigId, resource::{ExtensionStatus, ModuleState as Word}};
+use talos::{
+    Error, Node, TalosVersion,
+    client::ConfigId,
+    resource::{ExtensionStatus, ModuleState as Word},
+};
 use tokio::sync::OnceCell;
 
 use crate::{
