@@ -1,9 +1,12 @@
 //! Starts a test node, tells it what to do, and asks it what it saw.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use talos::config::{Discovery, InlineCredentials};
@@ -34,8 +37,9 @@ impl TestNode {
 
     pub(crate) fn with(minor: &str, listen: &str, script: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        copy(&secrets_of(minor), &folder.path().join("pki"));
         if !script.is_null() {
-            std::fs::write(folder.path().join("script.json"), script.to_string()).unwrap();
+            fs::write(folder.path().join("script.json"), script.to_string()).unwrap();
         }
         let mut process = start(minor, listen, folder.path());
         let (address, control) = ready(&mut process);
@@ -64,7 +68,7 @@ impl TestNode {
 
     /// The credentials in one of them, as they are written there.
     pub(crate) fn credentials(&self, talosconfig: &str) -> InlineCredentials {
-        let text = std::fs::read_to_string(self.path(talosconfig)).unwrap();
+        let text = fs::read_to_string(self.path(talosconfig)).unwrap();
         let field = |name: &str| {
             let line = text.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();
             line.trim().to_owned()
@@ -107,7 +111,7 @@ impl TestNode {
 
     /// The address of an endpoint that a node of the script has for itself.
     pub(crate) fn endpoint_of(&self, node: &str) -> Endpoint {
-        std::fs::read_to_string(self.path("nodes").join(node).join("address")).unwrap().parse().unwrap()
+        fs::read_to_string(self.path("nodes").join(node).join("address")).unwrap().parse().unwrap()
     }
 
     /// How often a method was called, on any node.
@@ -123,7 +127,7 @@ impl TestNode {
 
     /// How many connections it accepted.
     pub(crate) fn connections(&self) -> usize {
-        let log = std::fs::read_to_string(self.path("log")).unwrap();
+        let log = fs::read_to_string(self.path("log")).unwrap();
         let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         events.filter(|event| event["event"] == "tls").count()
     }
@@ -161,6 +165,31 @@ impl Drop for TestNode {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// The secrets of a cluster of that minor, made once a run: they are most of what a node's first start takes.
+fn secrets_of(minor: &str) -> PathBuf {
+    static MADE: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = made.entry(minor.to_owned()).or_insert_with(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("talos-{minor}"));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let mut process = start(minor, "127.0.0.1:0", &folder);
+        ready(&mut process);
+        process.kill().unwrap();
+        process.wait().unwrap();
+        folder
+    });
+    folder.join("pki")
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }
 
