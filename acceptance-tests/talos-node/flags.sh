@@ -3,7 +3,7 @@
 set -eu
 number=${1#1.}
 case "$number" in
-14) echo "-mod=readonly" ;;
+14) echo "-mod=readonly -buildvcs=false" ;;
 8 | 9 | 10 | 11 | 12 | 13)
 	tags=
 	n=$number
@@ -11,7 +11,7 @@ case "$number" in
 		tags="$tags${tags:+,}upto_1_$n"
 		n=$((n + 1))
 	done
-	echo "-mod=readonly -modfile=versions/v1.$number.mod -tags=$tags"
+	echo "-mod=readonly -buildvcs=false -modfile=versions/v1.$number.mod -tags=$tags"
 	;;
 *) echo "flags.sh: no module pins Talos $1" >&2; exit 1 ;;
 esac

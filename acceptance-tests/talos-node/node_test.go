@@ -44,8 +44,8 @@ func TestTheNodeSaysWhatItIs(t *testing.T) {
 	must(t, err)
 
 	names := map[string]string{}
-	for res := range list.All() {
-		names[res.TypedSpec().Metadata.Name] = res.TypedSpec().Metadata.Version
+	for i := range list.Len() {
+		names[list.Get(i).TypedSpec().Metadata.Name] = list.Get(i).TypedSpec().Metadata.Version
 	}
 
 	driver, tag, _ := strings.Cut(names["nvidia-open-gpu-kernel-modules-lts"], "-")
