@@ -22,7 +22,7 @@ pub(crate) mod validate_resource_config;
 
 use crate::{
     diagnostics::Diagnostics,
-    path::Path,
+    path::{Path, Step},
     rules::{Operation, Violation, violation_to_diagnostic},
     value::{Type, Value},
     wire::{
@@ -70,7 +70,12 @@ pub(crate) fn report(
 ) {
     for violation in violations {
         let message = violation_to_diagnostic(binary, type_name, operation, violation);
-        tracing::error!(place = %violation.path, "the provider broke a rule of the protocol");
+        // The keys of a map are the user's; the attribute is ours.
+        let attribute = violation.path.0.first().map(|step| match step {
+            Step::Attribute(name) => name.as_str(),
+            Step::Key(_) | Step::Index(_) => "",
+        });
+        tracing::error!(attribute, "the provider broke a rule of the protocol");
         diagnostics.error(message.path, message.summary, message.detail);
     }
 }

@@ -84,6 +84,7 @@ pub(crate) async fn connect(process: &Process, manners: Manners<'_>) -> Result<C
         }
     };
     config.alpn_protocols = manners.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    let offers_h2 = manners.alpn.contains(&"h2");
     let connector = TlsConnector::from(Arc::new(config));
     let socket = process.socket();
     let dial = tower::service_fn(move |_| {
@@ -91,7 +92,12 @@ pub(crate) async fn connect(process: &Process, manners: Manners<'_>) -> Result<C
         async move {
             let stream = UnixStream::connect(socket).await?;
             let name = ServerName::try_from("localhost").map_err(std::io::Error::other)?;
-            connector.connect(name, stream).await.map(TokioIo::new)
+            let stream = connector.connect(name, stream).await?;
+            // As grpc-go does since 1.67, which OpenTofu 1.11 and Terraform 1.12 brought.
+            if offers_h2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+                return Err(std::io::Error::other("the server did not agree on h2"));
+            }
+            Ok(TokioIo::new(stream))
         }
     });
     Endpoint::from_static("http://localhost").connect_with_connector(dial).await
