@@ -34,15 +34,21 @@ pub(super) struct Call {
     pub(super) needs: Role,
     /// Whether it changes the node, so that it must not be sent twice.
     pub(super) writes: bool,
+    /// Whether its answer goes on for as long as somebody listens.
+    pub(super) endless: bool,
 }
 
 impl Call {
     pub(super) fn read(name: &'static str, subject: impl Into<String>, needs: Role) -> Self {
-        Self { name, subject: subject.into(), needs, writes: false }
+        Self { name, subject: subject.into(), needs, writes: false, endless: false }
+    }
+
+    pub(super) fn watch(subject: impl Into<String>, needs: Role) -> Self {
+        Self { endless: true, ..Self::read("Watch", subject, needs) }
     }
 
     pub(super) fn write(name: &'static str, needs: Role) -> Self {
-        Self { name, subject: String::new(), needs, writes: true }
+        Self { name, subject: String::new(), needs, writes: true, endless: false }
     }
 }
 
@@ -139,7 +145,9 @@ impl Node {
         let started = Instant::now();
         let line = self.dial(endpoint, call, deadline).await.inspect_err(|failure| record(failure, started))?;
         let mut headers = metadata(header, self.client.0.cluster.as_ref());
-        headers.extend(grpc_timeout(deadline.saturating_duration_since(started)));
+        // The limit that holds where none is given is on the opening of an endless call, not on all of it.
+        let limit = if call.endless { self.deadline } else { Some(deadline) };
+        headers.extend(limit.and_then(|limit| grpc_timeout(limit.saturating_duration_since(started))));
         let received = line.connection.health().received();
         let failure = match timeout_at(deadline, send(line.connection.with(headers))).await {
             Ok(Ok(value)) => {
@@ -268,4 +276,21 @@ fn trace(place: &Place, code: &str, started: Instant) {
     let endpoint = place.endpoint.as_ref().map(tracing::field::display);
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::debug!(node = %place.node, endpoint, call = place.call, subject = %place.subject, code, milliseconds, "talos call");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_node_gives_up_a_little_later_than_the_client() {
+        for (left, header) in [
+            (Duration::from_millis(1500), "2500m"),
+            (Duration::ZERO, "1000m"),
+            (Duration::from_secs(1_000_000_000), "99999999m"),
+        ] {
+            let (name, value) = grpc_timeout(left).unwrap();
+            assert_eq!((name.as_str(), value.to_str().unwrap()), ("grpc-timeout", header));
+        }
+    }
 }

@@ -73,7 +73,7 @@ impl Node {
             let request = request::<R>(id);
             async move { open(service(channel).watch(request).await?.into_inner()).await }
         };
-        let answer = self.answer(Call::read("Watch", R::TYPE, R::NEEDS), send).await?;
+        let answer = self.answer(Call::watch(R::TYPE, R::NEEDS), send).await?;
         let state = Watching {
             responses: Some(answer.value),
             waiting: VecDeque::new(),

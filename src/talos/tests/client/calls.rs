@@ -6,6 +6,7 @@ use talos::resource::{
     BootId, ExtensionStatus, KernelModuleSpec, KernelModuleStatus, KernelParamStatus, LoadedKernelModule, MachineStage,
     MachineStatus, ModuleState, PciDevice, SecurityState, Service, SystemInformation,
 };
+use talos::version::Support;
 use talos::{ConfigBytes, ErrorKind};
 
 use crate::node::TestNode;
@@ -192,14 +193,34 @@ async fn a_reboot_is_asked_for_once() {
 
 #[tokio::test]
 async fn every_minor_answers_the_calls_that_all_have() {
-    for (minor, tag) in [("1.8", "v1.8.0"), ("1.14", "v1.14.1")] {
+    for (minor, tag) in [
+        ("1.8", "v1.8.0"),
+        ("1.9", "v1.9.5"),
+        ("1.10", "v1.10.0"),
+        ("1.11", "v1.11.6"),
+        ("1.12", "v1.12.0"),
+        ("1.13", "v1.13.9"),
+        ("1.14", "v1.14.1"),
+    ] {
         let test = TestNode::with(minor, "127.0.0.1:0", &serde_json::Value::Null);
         let node = test.node();
-        assert_eq!(node.version().await.unwrap().tag, tag);
+        let version = node.version().await.unwrap();
+        assert_eq!(version.tag, tag);
+        assert_eq!(version.parsed().unwrap().support(), Support::Supported);
         let active = node.machine_config(ConfigId::Active).await.unwrap().unwrap();
         assert_eq!(active.bytes.expose(), std::fs::read(test.path("config.yaml")).unwrap());
-        let status = node.get::<MachineStatus>("machine").await.unwrap().unwrap();
-        assert_eq!(status.spec.stage, MachineStage::Booting);
         node.apply_configuration(&with_a_comment(&active.bytes), ApplyMode::NoReboot, false).await.unwrap();
+        let persistent = node.machine_config(ConfigId::Persistent).await.unwrap();
+        assert_eq!(persistent.is_some(), version.parsed().unwrap().minor() >= (1, 10), "{minor}");
+        let status = node.get::<MachineStatus>("machine").await.unwrap().unwrap();
+        assert_eq!(status.spec.stage, MachineStage::Booting, "{minor}");
+        let machine = node.get::<SystemInformation>("systeminformation").await.unwrap().unwrap();
+        assert!(!machine.spec.uuid.is_empty(), "{minor}");
+        assert!(!node.list::<ExtensionStatus>().await.unwrap().is_empty(), "{minor}");
+        assert!(!node.services().await.unwrap().is_empty(), "{minor}");
+        assert!(!node.list_directory("/proc").await.unwrap().unwrap().is_empty(), "{minor}");
+        node.controller_log(10).await.unwrap();
+        let modules = node.is_supported::<LoadedKernelModule>().await.unwrap();
+        assert_eq!(modules, version.parsed().unwrap().minor() >= (1, 11), "{minor}");
     }
 }
