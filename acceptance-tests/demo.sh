@@ -28,7 +28,7 @@ leave() {
 }
 trap leave EXIT
 
-say() { printf '\n\033[1m# %s\033[0m\n' "$*"; }
+say() { printf '\n%s# %s%s\n' "$bold" "$*" "$plain"; }
 run() {
     echo "\$ $cli $*"
     (cd "$work/demo" && "$program" "$@")
@@ -46,28 +46,39 @@ done
 talosctl() { "$tools/talosctl" --talosconfig "$work/node/talosconfig" --nodes "$node" "$@"; }
 configuration() { talosctl get machineconfig v1alpha1 --output 'jsonpath={.spec}'; }
 
-# The provider as it was built just now, for both registries' names, and an environment without the user's settings.
-mkdir -p "$work/plugin" "$work/home"
-ln -s "$root/target/release/terraform-provider-nvidia" "$work/plugin/"
+# The provider as it was built just now, laid out as a mirror, so that `init` finds it as it would in a registry; and an
+# environment without the user's settings.
+case $cli in
+tofu) registry=registry.opentofu.org ;;
+*) registry=registry.terraform.io ;;
+esac
+package=$work/mirror/$registry/talos-gpu/nvidia/0.1.0/$(go env GOOS)_$(go env GOARCH)
+mkdir -p "$package" "$work/home"
+cp "${CARGO_TARGET_DIR:-$root/target}/release/terraform-provider-nvidia" "$package/terraform-provider-nvidia_v0.1.0"
 cat >"$work/cli.tfrc" <<END
 provider_installation {
-  dev_overrides {
-    "registry.terraform.io/talos-gpu/nvidia" = "$work/plugin"
-    "registry.opentofu.org/talos-gpu/nvidia" = "$work/plugin"
+  filesystem_mirror {
+    path = "$work/mirror"
   }
-  direct {}
 }
 END
 cp -R "$root/examples/demo" "$work/demo"
 export TF_CLI_CONFIG_FILE=$work/cli.tfrc CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_INPUT=0 HOME=$work/home
 export TF_VAR_talosconfig=$work/node/talosconfig TF_VAR_gpu_nodes="[\"$node\"]"
 unset TALOSCONFIG TF_LOG TF_CLI_ARGS TF_DATA_DIR TF_WORKSPACE
+bold= plain=
+if [ -t 1 ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+else
+    export TF_CLI_ARGS=-no-color
+fi
 
 say "Node $node runs Talos $talos and has nothing of NVIDIA in its configuration"
 configuration >"$work/before"
 grep -c nvidia "$work/before" | sed 's/$/ lines of its configuration name nvidia/' || true
 
 say "The guide's patch, as code"
+run init
 run apply -auto-approve
 
 say "Planned again: nothing to do"
@@ -96,14 +107,14 @@ EDITOR=$work/editor talosctl edit machineconfig --mode no-reboot
 
 say "The plan shows it"
 code=0
-run plan -detailed-exitcode || code=$?
+run plan -detailed-exitcode -out=mend || code=$?
 if [ "$code" -ne 2 ]; then
     echo "the plan does not show the edit: exit code $code" >&2
     exit 1
 fi
 
 say "The apply mends it"
-run apply -auto-approve
+run apply mend
 run plan -detailed-exitcode
 
 say "And all of it is taken back"
