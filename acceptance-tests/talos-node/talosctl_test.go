@@ -70,7 +70,8 @@ func TestTalosctlReads(t *testing.T) {
 	want(t, "and it is an error", err != nil || strings.Contains(out, "ERROR"), true)
 }
 
-// talosctl 1.12 knows the configurations up to its own minor.
+// talosctl 1.12 can patch nodes of 1.12 and 1.13. Up to 1.11 it misreads the configuration, from 1.14 on it does not
+// know the documents: with those minors their own client patches, in the other tests.
 func TestTalosctlPatches(t *testing.T) {
 	t.Parallel()
 
@@ -78,11 +79,10 @@ func TestTalosctlPatches(t *testing.T) {
 	patch := filepath.Join(p.dir, "patch.yaml")
 	must(t, os.WriteFile(patch, []byte(modulesPatch), 0o600))
 
-	if release.Minor > 12 {
+	reason := map[bool]string{true: "not registered", false: "missing kind"}[release.Minor > 13]
+	if release.Minor < 12 || release.Minor > 13 {
 		out, err := p.talosctl("patch", "mc", "--patch", "@"+patch)
-		if release.Minor >= 14 {
-			want(t, "a newer configuration: "+out, err != nil && strings.Contains(out, "not registered"), true)
-		}
+		want(t, reason+" in "+out, err != nil && strings.Contains(out, reason), true)
 
 		return
 	}
