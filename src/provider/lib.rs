@@ -49,3 +49,14 @@ impl Provider for Nvidia {
         self.nodes.configure(configuration::TalosSettings::from(config));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One bad type makes the whole provider unusable for Terraform, even where nobody uses it.
+    #[test]
+    fn terraform_takes_every_schema() {
+        assert_eq!(plugin::schema::provider_problems(&Nvidia::new()), Vec::<String>::new());
+    }
+}
