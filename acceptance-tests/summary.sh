@@ -9,15 +9,15 @@ version() {
     env -i CHECKPOINT_DISABLE=1 "$1" version | sed -n '1s/^[A-Za-z]* v//p'
 }
 passed() {
-    grep -c "^test .*$2.* \.\.\. ok\$" "$1" || true
+    grep "^test .* \.\.\. ok$" "$1" | grep -c "$2" || true
 }
 terraform=$(command -v terraform || echo "$tools/terraform")
 
 echo
 echo "acceptance cases that passed"
-echo "  terraform $(version "$terraform"): $(passed "$1" '::terraform::on_talos_')"
-echo "  tofu $(version "$tools/tofu"): $(passed "$1" '::tofu::on_talos_')"
+echo "  terraform $(version "$terraform"): $(passed "$1" '::terraform::')"
+echo "  tofu $(version "$tools/tofu"): $(passed "$1" '::tofu::')"
 for minor in 8 9 10 11 12 13 14; do
     talos=$(go version -m "$tools/talos-node-1.$minor" | awk '$2 == "github.com/siderolabs/talos/pkg/machinery" { print $3 }')
-    echo "  Talos ${talos#v}: $(passed "$1" "::on_talos_1_$minor")"
+    echo "  Talos ${talos#v}: $(passed "$1" "_talos_1_$minor ")"
 done
