@@ -232,8 +232,9 @@ func TestTLSRefusals(t *testing.T) {
 	must(t, version("talosconfig"))
 
 	for name, reason := range map[string]string{
-		"talosconfig-expired":  "expired certificate",
-		"talosconfig-wrong-ca": "certificate signed by unknown authority",
+		"talosconfig-expired":        "expired certificate",
+		"talosconfig-wrong-ca":       "certificate signed by unknown authority",
+		"talosconfig-foreign-client": "unknown certificate authority",
 	} {
 		err := version(name)
 		want(t, name+" code", statusOf(err).Code(), codes.Unavailable)

@@ -18,5 +18,5 @@ fi
 for minor in "$@"; do
 	printf 'Talos %s: ' "$minor"
 	# shellcheck disable=SC2046
-	go test $(./flags.sh "$minor") -trimpath -count=1 .
+	go test $(./flags.sh "$minor") -trimpath -count=1 . ./configcheck
 done

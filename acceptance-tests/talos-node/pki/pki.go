@@ -15,6 +15,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// foreignClient is the configuration whose certificate the cluster's CA did not sign, though it trusts that CA.
+const foreignClient = "talosconfig-foreign-client"
+
 // PKI is the certificate authority of the test cluster and what was made with it.
 type PKI struct {
 	Bundle *secrets.Bundle
@@ -105,6 +108,7 @@ func (p *PKI) WriteTalosconfigs(dir, endpoint string) error {
 		{"talosconfig-reader", role.MakeSet(role.Reader), p.CA, 0, 365 * day},
 		{"talosconfig-expired", role.MakeSet(role.Admin), p.CA, -2 * day, day},
 		{"talosconfig-wrong-ca", role.MakeSet(role.Admin), nil, 0, 365 * day},
+		{foreignClient, role.MakeSet(role.Admin), nil, 0, 365 * day},
 	}
 
 	for _, kind := range kinds {
@@ -129,7 +133,9 @@ func (p *PKI) WriteTalosconfigs(dir, endpoint string) error {
 			}
 
 			ca = x509.NewCertificateAndKeyFromCertificateAuthority(other)
-			trusted = ca
+			if kind.name != foreignClient {
+				trusted = ca
+			}
 		}
 
 		client, err := secrets.NewAdminCertificateAndKey(time.Now().Add(kind.from), ca, kind.roles, kind.life)
