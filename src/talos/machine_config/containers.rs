@@ -236,7 +236,7 @@ fn give_back(tree: &Tree<'_>, root: Id, steps: &[Step], token: &Token) -> Result
             Some(place::take(tree, &parent, index)?)
         }
         Token::Text(text) if *text == tree.text[span.clone()] => Some(Vec::new()),
-        Token::Text(text) if text.is_empty() => Some(vec![Splice::delete(colon + 1..span.end)]),
+        Token::Text(text) if text.is_empty() => Some(vec![place::empty(tree.text, colon + 1..span.end)]),
         Token::Text(text) if span.is_empty() => Some(vec![Splice::insert(colon + 1, format!(" {text}"))]),
         Token::Text(text) => Some(vec![Splice::replace(span, text.clone())]),
     })

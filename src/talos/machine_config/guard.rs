@@ -14,7 +14,7 @@ use super::record::{Home, ModuleRecord, Record, Token};
 use super::session::Session;
 use super::splice::Hunk;
 use super::tree::{Id, Kind, Tree};
-use super::{Desired, EditError, cri_toml, locate, modules, normal_name, runtime, source, sysctls, view};
+use super::{Desired, EditError, cri_toml, fragment, locate, modules, normal_name, runtime, source, sysctls, view};
 
 /// Proves the session's edit, or says which check it fails.
 pub(super) fn check(session: &mut Session, desired: &Desired, before: &Record) -> Result<(), EditError> {
@@ -37,6 +37,14 @@ pub(super) fn check(session: &mut Session, desired: &Desired, before: &Record) -
     let records = [before, &session.record];
     let (theirs_old, theirs_new) = (Theirs::of(&old, records)?, Theirs::of(&new, records)?);
     if theirs_old.events != theirs_new.events {
+        if swallows(&theirs_old.events, &theirs_new.events) {
+            return Err(EditError::Layout {
+                line: source::line_of(&session.original, hunks.first().map_or(0, |hunk| hunk.before.start)),
+                path: "what stands before our lines".into(),
+                how: "a block scalar that would take in the blank lines or comments behind ours",
+                remedy: "without blank lines or comments there",
+            });
+        }
         return Err(failed("what is not ours reads differently"));
     }
     if comments(&old) != comments(&new) {
@@ -60,6 +68,13 @@ pub(super) fn check(session: &mut Session, desired: &Desired, before: &Record) -
     }
     seen_as_wanted(&new, desired).map_err(failed)?;
     taken_back(&old, &new, before, &session.record)?.map_err(failed)
+}
+
+/// Whether the first difference is the text of a block scalar: the lines around ours are then not free to be moved
+/// together, which is no fault of the edit.
+fn swallows(old: &[Event<'_>], new: &[Event<'_>]) -> bool {
+    let block = |event: &Event<'_>| matches!(event, Event::Scalar { style, .. } if fragment::is_block(*style));
+    old.iter().zip(new).find(|(old, new)| old != new).is_some_and(|(old, new)| block(old) && block(new))
 }
 
 fn same_outside(before: &str, after: &str, hunks: &[Hunk]) -> bool {
@@ -182,7 +197,15 @@ impl<'s> Theirs<'s> {
             }
             Kind::Mapping { flow, entries } => {
                 self.events.push(Event::Open { flow: *flow, sequence: false, anchor, tag });
+                self.brackets(tree, id);
                 for (key, value) in entries {
+                    if !matches!(treatments.get(key), Some(Treatment::Out)) {
+                        let end = tree.node(*key).span.end;
+                        let spaces = tree.text[end..].len() - tree.text[end..].trim_start_matches([' ', '\t']).len();
+                        if tree.text[end + spaces..].starts_with(':') {
+                            self.spans.push(end + spaces..end + spaces + 1);
+                        }
+                    }
                     match treatments.get(key) {
                         Some(Treatment::Out) => {}
                         Some(Treatment::ValueOnly) => {
@@ -199,11 +222,28 @@ impl<'s> Theirs<'s> {
             }
             Kind::Sequence { flow, items } => {
                 self.events.push(Event::Open { flow: *flow, sequence: true, anchor, tag });
+                self.brackets(tree, id);
                 for item in items.iter().filter(|item| !matches!(treatments.get(item), Some(Treatment::Out))) {
+                    let start = tree.node(*item).start();
+                    let line = source::line_start(tree.text, start);
+                    if let Some(dash) = tree.text[line..start].rfind('-').filter(|_| !flow) {
+                        self.spans.push(line + dash..line + dash + 1);
+                    }
                     self.add(tree, *item, treatments);
                 }
                 self.events.push(Event::Close);
             }
+        }
+    }
+}
+
+impl Theirs<'_> {
+    /// The brackets of a flow collection are as much its owner's as what is in them.
+    fn brackets(&mut self, tree: &Tree<'_>, id: Id) {
+        if tree.is_flow(id) {
+            let span = &tree.node(id).span;
+            self.spans.push(span.start..span.start + 1);
+            self.spans.push(span.end - 1..span.end);
         }
     }
 }

@@ -326,7 +326,7 @@ fn restore_parameters(session: &mut Session, name: &str, prior: &PriorParameters
     } else if let Some(text) = as_written.filter(|_| is_values_alone(&tree, value, range.start)) {
         strict_mapping(&tree, &own)?;
         locate::unshared(&tree, value, &path)?;
-        vec![Splice::replace(range, text.clone())]
+        vec![if text.is_empty() { place::empty(tree.text, range) } else { Splice::replace(range, text.clone()) }]
     } else {
         set_parameters(&tree, &own, &prior.values)?
     };

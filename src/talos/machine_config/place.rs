@@ -227,6 +227,8 @@ fn flow(tree: &Tree<'_>, container: &Container, child: &Child, style: Style) -> 
         Child::Item(item) => item.flow(style),
     };
     Ok(match flow_ranges(tree, container.id, &container.path)?.last() {
+        // Talos's parser takes `key:,` for a key that ends in a colon.
+        Some(last) if tree.text[..last.end].ends_with(':') => Splice::insert(last.end, format!(" , {new}")),
         Some(last) => Splice::insert(last.end, format!(", {new}")),
         None => Splice::insert(tree.node(container.id).span.start + 1, new),
     })
@@ -262,6 +264,12 @@ pub(super) fn end(tree: &Tree<'_>, id: Id) -> usize {
     node.span.end.max(anchor).max(tag)
 }
 
+/// Takes what stands behind a colon away, but for a blank where a comma or bracket would come to stand right behind it.
+pub(super) fn empty(text: &str, behind_colon: Range<usize>) -> Splice {
+    let blank = if text[behind_colon.end..].starts_with([',', '}', ']']) { " " } else { "" };
+    Splice::replace(behind_colon, blank)
+}
+
 /// Takes the child with this number out of a container.
 pub(super) fn take(tree: &Tree<'_>, container: &Container, index: usize) -> Result<Vec<Splice>, EditError> {
     let path = &container.path;
@@ -289,7 +297,12 @@ pub(super) fn take(tree: &Tree<'_>, container: &Container, index: usize) -> Resu
 
 fn take_flow(tree: &Tree<'_>, children: &[Range<usize>], index: usize, path: &str) -> Result<Range<usize>, EditError> {
     let own = children[index].clone();
-    let with_comma_before = index.checked_sub(1).map(|before| children[before].end..own.end);
+    // Not so that a comma comes to stand right behind the colon of the one before.
+    let glued = |before: &Range<usize>| {
+        tree.text[..before.end].ends_with(':') && !tree.text[own.end..].starts_with([' ', '\t', '\r', '\n'])
+    };
+    let before = index.checked_sub(1).map(|before| &children[before]);
+    let with_comma_before = before.filter(|before| !glued(before)).map(|before| before.end..own.end);
     let with_comma_behind = children.get(index + 1).map(|behind| own.start..behind.start);
     let alone = (children.len() == 1).then_some(own.clone());
     [with_comma_before, with_comma_behind, alone]

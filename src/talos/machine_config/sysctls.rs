@@ -240,7 +240,8 @@ fn replace(tree: &Tree<'_>, own: &Occurrence, raw: &str) -> Result<Splice, EditE
     let written = &tree.text[node.span.clone()];
     let several_lines =
         tree.scalar(own.value).is_none_or(|(_, style)| fragment::is_block(style)) || written.contains('\n');
-    if several_lines || node.has_properties() {
+    let tagged = node.tag.as_ref().is_some_and(|(tag, _)| tag != "str");
+    if several_lines || tagged || (node.has_properties() && (written.is_empty() || raw.is_empty())) {
         return Err(EditError::Layout {
             line: own.line,
             path,
@@ -250,7 +251,7 @@ fn replace(tree: &Tree<'_>, own: &Occurrence, raw: &str) -> Result<Splice, EditE
     }
     Ok(match (written.is_empty(), raw.is_empty()) {
         (true, _) => Splice::insert(colon + 1, format!(" {raw}")),
-        (false, true) => Splice::delete(colon + 1..node.span.end),
+        (false, true) => place::empty(tree.text, colon + 1..node.span.end),
         (false, false) => Splice::replace(node.span.clone(), raw),
     })
 }

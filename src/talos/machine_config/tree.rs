@@ -337,6 +337,22 @@ impl<'s> Builder<'s> {
         self.attach(id);
     }
 
+    /// `{key:}` and `{key:, other: x}`: to Talos's parser the colon is part of the key.
+    fn glued_colon(&mut self, key: Id, value: Id) {
+        if !self.tree.is_blank(value) {
+            return;
+        }
+        let key = &mut self.tree.nodes[key];
+        let rest = &self.tree.text[key.span.end..];
+        if let Kind::Scalar { value, style: ScalarStyle::Plain } = &mut key.kind
+            && rest.starts_with(':')
+            && rest[1..].starts_with([',', '}', ']', '{', '['])
+        {
+            value.to_mut().push(':');
+            key.span.end += 1;
+        }
+    }
+
     fn push(&mut self, node: Node<'s>) -> Id {
         self.tree.nodes.push(node);
         self.last = self.tree.nodes.len() - 1;
@@ -350,8 +366,13 @@ impl<'s> Builder<'s> {
             return;
         };
         match &mut self.tree.nodes[open.id].kind {
-            Kind::Mapping { entries, .. } => match open.key.take() {
-                Some(key) => entries.push((key, id)),
+            Kind::Mapping { entries, flow } => match open.key.take() {
+                Some(key) => {
+                    entries.push((key, id));
+                    if *flow {
+                        self.glued_colon(key, id);
+                    }
+                }
                 None => open.key = Some(id),
             },
             Kind::Sequence { items, .. } => items.push(id),

@@ -59,3 +59,20 @@ fn several_lines_and_comments_within_flow_style_stay() {
         "machine:\n  sysctls: {\n    a.b: c, # one\n    d.e: f, net.core.bpf_jit_harden: \"1\" # two\n  }\n",
     );
 }
+
+#[test]
+fn a_colon_with_nothing_behind_it_does_not_become_part_of_its_key() {
+    // To Talos's parser `a.b:,` is the key `a.b:`.
+    check(
+        "machine: {sysctls: {a.b: }}\n",
+        &one_sysctl(),
+        "machine: {sysctls: {a.b: , net.core.bpf_jit_harden: \"1\" }}\n",
+    );
+    let two = Desired {
+        sysctls: BTreeMap::from([("kernel.panic".into(), "1".into()), ("net.core.bpf_jit_harden".into(), "1".into())]),
+        ..Desired::default()
+    };
+    round_trip("machine: {sysctls: {kernel.panic:  }}\n", &two, Backend::V1Alpha1);
+    let seen = view(b"machine: {sysctls: {a.b:, c.d:}}\n", CRI).unwrap();
+    assert_eq!(seen.sysctls.keys().collect::<Vec<_>>(), ["a.b:", "c.d:"]);
+}

@@ -172,7 +172,10 @@ impl<'d> Writer<'d> {
     fn trailing(&mut self) {
         if self.dice.percent(self.style.comments) {
             self.features.count("trailing comments");
-            self.out.push_str(self.dice.word(&[" # c", "  # | x", "\t# tab", " # é"]));
+            // Talos's parser takes no tab right behind a dash.
+            let comments = [" # c", "  # | x", " # é", "\t# tab"];
+            let comments = if self.out.ends_with('-') { &comments[..3] } else { &comments };
+            self.out.push_str(self.dice.word(comments));
         } else if self.dice.percent(self.style.blanks / 4) {
             self.out.push(' ');
         }
