@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use plugin::{
-    Applied, ApplyRequest, Context, DeleteRequest, Diagnostics, Field, Imported, PlanRequest, Planned, Private,
-    ReadRequest, Resource, Schema, Timeouts, Value,
+    Applied, ApplyRequest, Context, DeleteRequest, Diagnostics, Field, Imported, PlanRequest, Planned, ReadRequest,
+    Resource, Schema, Timeouts, Value,
 };
 
 use self::{model::Memory, plan::Effect};
@@ -82,8 +82,13 @@ impl Resource for NodePatch {
             Effect::Create => check::plan(&self.nodes, &decision, None, diagnostics).await,
             Effect::Change => check::plan(&self.nodes, &decision, memory.as_ref(), diagnostics).await,
         }
-        // A create starts with an empty memory; for a replacement the old one tells the second plan whose it is.
-        let private = if request.prior.is_some() { request.private } else { Private::empty() };
+        // A create starts without a memory. It carries that of the object that it replaces, for the destroy before it.
+        let private = match Target::from(&decision.planned) {
+            Some(target) if request.prior.is_none() && request.private.0.is_empty() => {
+                self.nodes.take_unfinished(&target.node).unwrap_or_default()
+            }
+            _ => request.private,
+        };
         Planned { state: decision.planned, replace: Vec::new(), private }
     }
 

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use plugin::Private;
 use tokio::sync::Mutex as AsyncMutex;
 
 pub(crate) use self::{
@@ -42,6 +43,8 @@ struct State {
     snapshots: HashMap<(String, Option<String>), Arc<Snapshot>>,
     planned: Claims,
     applied: Claims,
+    /// What a refresh remembers of objects whose create failed, by node.
+    unfinished: HashMap<String, Vec<Private>>,
 }
 
 /// Why a node cannot be asked.
@@ -112,6 +115,18 @@ impl Nodes {
     /// Claims of this plan.
     pub(crate) fn planned<T>(&self, with: impl FnOnce(&mut Claims) -> T) -> T {
         with(&mut lock(&self.state).planned)
+    }
+
+    /// Keeps the private state of an object whose create failed, for the plan that replaces it: Terraform plans the
+    /// replacement of a tainted object as a create without private state, and gives the destroy that comes before it
+    /// what that plan returned (measured with Terraform 1.11 and OpenTofu 1.12).
+    pub(crate) fn keep_unfinished(&self, node: &str, private: Private) {
+        lock(&self.state).unfinished.entry(node.to_owned()).or_default().push(private);
+    }
+
+    /// The private state of an object of this node whose create failed; each is given once.
+    pub(crate) fn take_unfinished(&self, node: &str) -> Option<Private> {
+        lock(&self.state).unfinished.get_mut(node)?.pop()
     }
 
     /// Claims of resources that this process has applied.

@@ -384,6 +384,15 @@ impl Say<'_> {
         );
     }
 
+    pub(crate) fn starts_over(&mut self) {
+        let node = self.node;
+        self.warn(
+            on("node"),
+            "The next apply starts over",
+            format!("The create did not get to its end, so the resource is tainted: the next apply takes the patch of node {node} back and puts it there again, without a reboot of its own. To go on from what is there instead: `terraform untaint`, then apply."),
+        );
+    }
+
     pub(crate) fn not_booted(&mut self, why: &str) {
         let node = self.node;
         self.error(

@@ -60,6 +60,9 @@ pub(super) async fn create(
     let run = Run { job, planned: &request.planned, memory: None };
     let reached = run.change(&request.config, &mut say).await?;
     let failed = say.diagnostics.has_errors();
+    if failed {
+        say.starts_over();
+    }
     Some(run.stored(reached, failed))
 }
 

@@ -11,7 +11,7 @@ use talos::{
 
 use super::{
     Target,
-    model::{ApplyMode, ExtensionCheck, Memory, Wanted},
+    model::{ApplyMode, ExtensionCheck, Memory, Wanted, default_sysctls},
     plan::Decision,
     prospect::{Delivery, Facts, Prospect, delivery, prospect},
 };
@@ -154,8 +154,11 @@ pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Mem
             return;
         }
     };
-    let Some(wanted) = &decision.wanted else { return };
-    judge(&facts, wanted, memory, &decision.planned, Moment::Plan, &mut say);
+    let Some(mut wanted) = decision.wanted.clone() else { return };
+    if decision.chooses_sysctls {
+        wanted.sysctls = default_sysctls(&facts.version);
+    }
+    judge(&facts, &wanted, memory, &decision.planned, Moment::Plan, &mut say);
 }
 
 /// Whether a node that answers so may be one that is still being installed: no answer, or maintenance mode.

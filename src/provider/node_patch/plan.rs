@@ -28,8 +28,10 @@ pub(super) enum Effect {
 pub(super) struct Decision {
     pub(super) planned: Value,
     pub(super) effect: Effect,
-    /// What is wanted; `None` while part of it is unknown.
+    /// What is wanted; `None` while part of it is unknown. Without sysctls when those are still to be chosen.
     pub(super) wanted: Option<Wanted>,
+    /// The node's version chooses the sysctls.
+    pub(super) chooses_sysctls: bool,
 }
 
 /// Decides a plan. `memory` is what the last apply left.
@@ -51,12 +53,14 @@ fn create(request: &PlanRequest) -> Decision {
     for name in ["talos_version", "patch", "pending_reboot", "module_state"] {
         planned.set(name, Value::unknown());
     }
-    if request.config.get("sysctls").is_null() {
+    let chooses_sysctls = request.config.get("sysctls").is_null();
+    planned.set("sysctls", if chooses_sysctls { Value::Null } else { request.config.get("sysctls").clone() });
+    let wanted = Wanted::from(&planned);
+    if chooses_sysctls {
         // Depends on the node's version, which the plan of a create does not know.
         planned.set("sysctls", Value::unknown());
     }
-    let wanted = Wanted::from(&planned);
-    Decision { planned, effect: Effect::Create, wanted }
+    Decision { planned, effect: Effect::Create, wanted, chooses_sysctls }
 }
 
 fn update(request: &PlanRequest, prior: &Value, memory: &Memory) -> Decision {
@@ -71,7 +75,7 @@ fn update(request: &PlanRequest, prior: &Value, memory: &Memory) -> Decision {
         for name in ["patch", "pending_reboot", "module_state"] {
             planned.set(name, Value::unknown());
         }
-        return Decision { planned, effect: Effect::Change, wanted: None };
+        return Decision { planned, effect: Effect::Change, wanted: None, chooses_sysctls: false };
     };
 
     let mode = ApplyMode::from(&planned);
@@ -85,14 +89,14 @@ fn update(request: &PlanRequest, prior: &Value, memory: &Memory) -> Decision {
     let waits_for_modules = expects_live && prior.get("module_state") != &live;
 
     if !(edits || reboots || waits_for_modules) {
-        return Decision { planned, effect: Effect::None, wanted: Some(wanted) };
+        return Decision { planned, effect: Effect::None, wanted: Some(wanted), chooses_sysctls: false };
     }
     if !memory.applied.same(&wanted) {
         planned.set("patch", patch_of(&wanted, prior.get("talos_version")));
     }
     planned.set("module_state", if expects_live { live } else { Value::unknown() });
     planned.set("pending_reboot", if reboots && !edits { Value::Bool(false) } else { Value::unknown() });
-    Decision { planned, effect: Effect::Change, wanted: Some(wanted) }
+    Decision { planned, effect: Effect::Change, wanted: Some(wanted), chooses_sysctls: false }
 }
 
 /// Every wanted module live: what an apply that waits ends with.
@@ -253,5 +257,6 @@ mod tests {
             assert!(decision.planned.get(name).is_unknown(), "{name}");
         }
         assert_eq!(decision.planned.get("id"), &Value::from("10.0.0.5"));
+        assert!(decision.chooses_sysctls && decision.wanted.is_some(), "the node can be checked at plan all the same");
     }
 }

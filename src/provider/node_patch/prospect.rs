@@ -73,6 +73,21 @@ impl Facts {
         self.version.minor() <= (1, 13)
     }
 
+    /// The same node with another active configuration, to work a change out on it. What the next boot takes goes with
+    /// it where the two were the same.
+    pub(super) fn as_if_active(&self, bytes: &talos::ConfigBytes) -> Self {
+        let mut other = self.clone();
+        match &mut other.persisted {
+            PersistedFact::Resource(persisted) if persisted.bytes == self.active.bytes => {
+                persisted.bytes = bytes.clone()
+            }
+            PersistedFact::File(persisted) if *persisted == self.active.bytes => *persisted = bytes.clone(),
+            _ => {}
+        }
+        other.active.bytes = bytes.clone();
+        other
+    }
+
     /// What waits on the node beside the active configuration.
     pub(super) fn pending(&self, record: &Record, now: SystemTime) -> Pending {
         let active =

@@ -66,7 +66,9 @@ pub(super) async fn read(nodes: &Nodes, request: ReadRequest, diagnostics: &mut 
     if found.version.support() == Support::Newer {
         say.newer_than_known(&found.running.tag);
     }
-    if !memory.incomplete {
+    if memory.incomplete {
+        nodes.keep_unfinished(&target.node, memory.to_private());
+    } else {
         let owner = Owner::Instance(memory.instance.clone());
         check::claim(nodes, &target.node, &owner, memory.applied.keys(), diagnostics);
     }

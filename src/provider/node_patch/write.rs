@@ -172,13 +172,9 @@ pub(super) async fn write(
     let mut lost: Option<ConfigBytes> = None;
     let mut tries = 0;
     for pause in 0.. {
-        let Some(mut facts) = read(job, say).await else { return sent };
-        let node_has = facts.active.bytes.clone();
-        if let Some(theirs) = &lost {
-            facts.active.bytes = theirs.clone();
-        }
-        let Some(mut step) = step(&facts, &known, say).filter(|_| !say.diagnostics.has_errors()) else { return sent };
-        facts.active.bytes = node_has;
+        let Some(facts) = read(job, say).await else { return sent };
+        let base = lost.as_ref().map_or_else(|| facts.clone(), |theirs| facts.as_if_active(theirs));
+        let Some(mut step) = step(&base, &known, say).filter(|_| !say.diagnostics.has_errors()) else { return sent };
         let boot_id = boot_of(job, &facts, &step).await;
         if lost.is_some() && !step.delivery.sends() {
             // Theirs holds what we want; the node still has ours without theirs.

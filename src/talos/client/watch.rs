@@ -91,7 +91,7 @@ fn request<R: Resource>(id: Option<&str>) -> WatchRequest {
         r#type: R::TYPE.to_owned(),
         id: id.map(str::to_owned),
         // With an id the server sends the resource by itself and refuses this option.
-        options: id.is_none().then_some(WatchOptions { bootstrap_contents: true, ..WatchOptions::default() }),
+        options: Some(WatchOptions { bootstrap_contents: id.is_none(), ..WatchOptions::default() }),
         api_version: API_VERSION,
     }
 }
