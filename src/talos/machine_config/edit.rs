@@ -80,10 +80,12 @@ pub fn adopt(bytes: &[u8], desired: &Desired) -> Result<Record, EditError> {
         }
     }
     for key in desired.sysctls.keys() {
-        if let Some(last) = view.sysctl_places.get(key).and_then(|places| places.last()) {
-            record.sysctls.insert(key.clone(), SysctlRecord::from([(home(last.form), None)]));
+        if let Some(places) = view.sysctl_places.get(key) {
+            let ours = places.iter().map(|place| (home(place.form), None));
+            record.sysctls.insert(key.clone(), SysctlRecord::from_iter(ours));
         }
     }
+    sysctls::adopt_document(&tree, &mut record)?;
     if let Some(wanted) = &desired.default_runtime {
         record.default_runtime = runtime::adopt(&tree, wanted)?;
     }

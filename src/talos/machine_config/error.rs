@@ -16,7 +16,7 @@ pub enum EditError {
     },
     /// A character or an encoding that Talos's parser and this editor read differently, or that neither reads.
     #[error(
-        "line {line}: {found}; Talos reads UTF-8 with ordinary line ends, so the place of an edit would be a guess; save the configuration as UTF-8 without it"
+        "line {line}: {found}, which YAML's readers do not agree on, so that the place of an edit would be a guess; save the configuration as UTF-8 without it"
     )]
     Encoding {
         /// The line.

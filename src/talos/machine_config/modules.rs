@@ -291,7 +291,7 @@ fn set_parameters(tree: &Tree<'_>, own: &Occurrence, wanted: &[String]) -> Resul
             remedy: "as a plain list",
         });
     }
-    let style = place::style(tree, value);
+    let style = place::style(tree, value, Some(key));
     let text = match (&tree.node(value).kind, wanted) {
         (Kind::Sequence { flow: false, items }, [_, ..]) => {
             let dash = locate::dash(tree, colon + 1, items[0], &path)?;
@@ -314,7 +314,10 @@ fn restore_parameters(session: &mut Session, name: &str, prior: &PriorParameters
     let path = own.path() + ".parameters";
     let Some((key, value)) = locate::field(&tree, own.mapping, "parameters", &path)? else { return Ok(()) };
     let range = locate::behind_colon(&tree, locate::colon(&tree, key, &path)?, value);
-    let as_written = prior.text.as_ref().filter(|_| source::column(tree.text, tree.node(key).start()) == prior.column);
+    // Several lines were written for a key at that column.
+    let fits =
+        |text: &&String| !text.contains('\n') || source::column(tree.text, tree.node(key).start()) == prior.column;
+    let as_written = prior.text.as_ref().filter(fits);
     let splices = if !prior.there {
         let mapping = strict_mapping(&tree, &own)?;
         let index = tree.entries(own.mapping).iter().position(|(other, _)| *other == key).unwrap_or_default();

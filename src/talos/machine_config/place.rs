@@ -30,7 +30,7 @@ pub(super) struct Container {
 }
 
 /// How the surroundings of a container are written.
-pub(super) fn style(tree: &Tree<'_>, container: Id) -> Style {
+pub(super) fn style(tree: &Tree<'_>, container: Id, key: Option<Id>) -> Style {
     let mut style = Style::TALOS;
     let mut seen = (None, None);
     // The document's own habits: its first nested mapping and its first sequence that can be measured.
@@ -42,10 +42,13 @@ pub(super) fn style(tree: &Tree<'_>, container: Id) -> Style {
     if let Some(dash) = seen.1 {
         style.dash = dash;
     }
-    let mut leaves = Vec::new();
-    tree.leaves(container, &mut leaves);
-    style.quoted = tree.is_flow(container)
-        && leaves.first().is_some_and(|leaf| matches!(tree.scalar(*leaf), Some((_, ScalarStyle::DoubleQuoted))));
+    // In flow style, quotes as what is in it has them, or, when nothing is, as the key before it.
+    if tree.is_flow(container) || tree.is_null(container) {
+        let mut leaves = Vec::new();
+        tree.leaves(container, &mut leaves);
+        let model = leaves.first().copied().filter(|_| tree.is_flow(container)).or(key);
+        style.quoted = model.is_some_and(|leaf| matches!(tree.scalar(leaf), Some((_, ScalarStyle::DoubleQuoted))));
+    }
     style
 }
 
@@ -87,11 +90,7 @@ fn habits(tree: &Tree<'_>, id: Id, seen: &mut (Option<usize>, Option<usize>)) {
 
 /// Puts a child behind the last one of a container.
 pub(super) fn put(tree: &Tree<'_>, container: &Container, child: &Child) -> Result<Splice, EditError> {
-    let mut style = style(tree, container.id);
-    let is_empty = tree.entries(container.id).is_empty() && tree.items(container.id).is_empty();
-    if let Some(key) = container.key.filter(|_| is_empty && tree.is_flow(container.id)) {
-        style.quoted = matches!(tree.scalar(key), Some((_, ScalarStyle::DoubleQuoted)));
-    }
+    let style = style(tree, container.id, container.key);
     match &tree.node(container.id).kind {
         Kind::Mapping { flow: true, .. } | Kind::Sequence { flow: true, .. } => flow(tree, container, child, style),
         Kind::Mapping { entries, .. } => {

@@ -5,7 +5,7 @@ use super::fragment::{Fragment, Style, quote};
 use super::locate::{self, DocumentKind};
 use super::modules::v1alpha1_root;
 use super::place::{self, Child, Container};
-use super::record::{Home, Token};
+use super::record::{Home, Record, Token};
 use super::session::Session;
 use super::splice::Splice;
 use super::tree::{Id, Tree};
@@ -254,6 +254,15 @@ fn replace(tree: &Tree<'_>, own: &Occurrence, raw: &str) -> Result<Splice, EditE
         (false, true) => place::empty(tree.text, colon + 1..node.span.end),
         (false, false) => Splice::replace(node.span.clone(), raw),
     })
+}
+
+/// Takes the document for ours in which nothing but our sysctls is.
+pub(super) fn adopt_document(tree: &Tree<'_>, record: &mut Record) -> Result<(), EditError> {
+    let ours: Vec<_> = occurrences(tree)?.into_iter().filter(|found| found.home == Home::Document).collect();
+    if !ours.is_empty() && ours.iter().all(|found| record.sysctls.contains_key(&found.name)) {
+        record.containers.insert("SysctlConfig".into(), Token::Absent);
+    }
+    Ok(())
 }
 
 /// Takes the document out that we made, once nothing is in it any more.

@@ -138,7 +138,7 @@ fn literal(tree: &Tree<'_>, scalar: Id, value: &str, key: &Container, edits: &[L
                 return None;
             }
             let key = key.key?;
-            source::column(text, tree.node(key).start()) + place::style(tree, scalar).step
+            source::column(text, tree.node(key).start()) + place::style(tree, scalar, None).step
         }
         None => return None,
     };

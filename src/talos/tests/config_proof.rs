@@ -5,6 +5,7 @@
 //! - an edit changes no foreign byte, and Talos reads the result as intended and everything else as before;
 //! - editing the result again changes nothing;
 //! - taking back gives the identical bytes;
+//! - a text that is broken at random is refused, or edited as exactly;
 //! - somebody's edit in between, mended or left alone, survives taking back, and nothing else does.
 //!
 //! `cargo test` runs a few hundred. `acceptance-tests/config-proof.sh` runs all of it and prints the figures:
@@ -20,6 +21,7 @@ use talos::machine_config::{
 
 use config_proof::content::{self, FOREIGN_MODULES, FOREIGN_SYSCTLS, MODULES, PART, SYSCTLS};
 use config_proof::dice::Dice;
+use config_proof::mangle::mangle;
 use config_proof::model::{self, Node};
 use config_proof::style::{Style, Writer};
 use config_proof::talos::{self as judge, Reading};
@@ -27,6 +29,7 @@ use config_proof::talos::{self as judge, Reading};
 mod config_proof {
     pub(crate) mod content;
     pub(crate) mod dice;
+    pub(crate) mod mangle;
     pub(crate) mod model;
     pub(crate) mod style;
     pub(crate) mod talos;
@@ -102,6 +105,8 @@ struct Case {
     desired: Desired,
     backend: Backend,
     features: Features,
+    /// Broken on purpose: it may be refused for any reason, and Talos may refuse it too.
+    mangled: bool,
 }
 
 struct Base {
@@ -146,7 +151,14 @@ fn case(seed: u64, bases: &[Base]) -> Case {
         dice.next();
         Writer::new(&mut chance, &mut features, style).stream(&documents)
     };
-    Case { seed, text, desired: desired(&mut dice), backend, features }
+    Case { seed, text, desired: desired(&mut dice), backend, features, mangled: false }
+}
+
+fn mangled(seed: u64, bases: &[Base]) -> Case {
+    let mut case = case(seed, bases);
+    case.text = mangle(&case.text, &mut Dice::new(!seed));
+    case.mangled = true;
+    case
 }
 
 /// Talos's own text, with what an edit may meet put in between.
@@ -212,6 +224,9 @@ struct Figures {
     insertions_only: usize,
     drifts: usize,
     drifts_refused: usize,
+    mangled: usize,
+    mangled_refused: usize,
+    mangled_judged: usize,
     failures: usize,
 }
 
@@ -242,6 +257,10 @@ fn run(case: &Case, figures: &mut Figures) -> Option<Judged> {
     let before = case.text.as_bytes();
     let applied = match edit(before, &case.desired, &Record::default(), case.backend) {
         Ok(applied) => applied,
+        Err(error) if case.mangled && !matches!(error, EditError::Guard { .. }) => {
+            figures.mangled_refused += 1;
+            return None;
+        }
         Err(
             error @ (EditError::Guard { .. }
             | EditError::Syntax { .. }
@@ -284,7 +303,7 @@ fn run(case: &Case, figures: &mut Figures) -> Option<Judged> {
             fail("an edit that only adds took something away", &after);
         }
     }
-    let foreign = drift(case, &applied, &after, figures);
+    let foreign = if case.mangled { None } else { drift(case, &applied, &after, figures) };
     Some(Judged { before: case.text.clone(), after, foreign })
 }
 
@@ -383,6 +402,9 @@ fn compare(case: &Case, judged: &Judged, before: &Reading, after: &Reading, back
             case.seed, judged.before, case.desired, judged.after
         )
     };
+    if case.mangled && !before.ok {
+        return;
+    }
     if !before.ok {
         fail("the generator made a configuration that Talos refuses");
     }
@@ -481,11 +503,14 @@ fn compare_files(case: &Case, before: &Reading, after: &Reading) -> Result<(), &
     let (old, new) = (parts(before), parts(after));
     for (name, content) in &new {
         let was = old.get(name).map_or("", String::as_str);
+        if was == content {
+            continue;
+        }
+        if case.desired.default_runtime.is_none() {
+            return Err("a CRI fragment changed that nobody asked for");
+        }
         if without_runtime(was) != without_runtime(content) {
             return Err("a CRI fragment says something else besides the runtime");
-        }
-        if case.desired.default_runtime.is_none() && was != content {
-            return Err("a CRI fragment changed that nobody asked for");
         }
     }
     if old.keys().any(|name| !new.contains_key(name)) {
@@ -534,11 +559,15 @@ fn without_runtime(content: &str) -> BTreeMap<String, String> {
 fn prove(seeds: std::ops::Range<u64>, bases: &[Base]) -> Figures {
     let mut figures = Figures::default();
     let mut judged = Vec::new();
-    for seed in seeds {
-        let case = case(seed, bases);
-        figures.configurations += 1;
-        for name in case.features.0.keys() {
-            figures.features.count(name);
+    let sound = seeds.clone().map(|seed| case(seed, bases));
+    for case in sound.chain(seeds.map(|seed| mangled(seed, bases))) {
+        if case.mangled {
+            figures.mangled += 1;
+        } else {
+            figures.configurations += 1;
+            for name in case.features.0.keys() {
+                figures.features.count(name);
+            }
         }
         if let Some(done) = figures.attempt(|figures| run(&case, figures)) {
             judged.push((case, done));
@@ -561,8 +590,10 @@ fn prove(seeds: std::ops::Range<u64>, bases: &[Base]) -> Figures {
                 Some(done) => {
                     let after = readings.next().unwrap();
                     let back = done.foreign.as_ref().and_then(|_| readings.next());
+                    figures.mangled_judged += usize::from(case.mangled && before.ok);
                     figures.attempt(|_| compare(case, done, &before, &after, back.as_ref()));
                 }
+                None if case.mangled => {}
                 None => {
                     figures.attempt(|_| {
                         assert!(before.ok, "seed {}: Talos refuses it too: {}\n{}", case.seed, before.error, case.text);
@@ -604,6 +635,9 @@ fn edits_are_exact_and_talos_reads_them_as_intended() {
         total.insertions_only += figures.insertions_only;
         total.drifts += figures.drifts;
         total.drifts_refused += figures.drifts_refused;
+        total.mangled += figures.mangled;
+        total.mangled_refused += figures.mangled_refused;
+        total.mangled_judged += figures.mangled_judged;
         total.failures += figures.failures;
         for (name, count) in figures.features.0 {
             *total.features.0.entry(name).or_default() += count;
@@ -632,6 +666,10 @@ fn edits_are_exact_and_talos_reads_them_as_intended() {
     for (reason, count) in &total.refused {
         println!("  {count:6} {reason}");
     }
+    println!(
+        "{} broken at random: {} refused, {} edited and judged by Talos, the rest refused by Talos as they were",
+        total.mangled, total.mangled_refused, total.mangled_judged
+    );
     println!("features");
     for (name, count) in &total.features.0 {
         println!("  {count:6} {name}");

@@ -329,7 +329,7 @@ impl<'d> Writer<'d> {
             self.out.push('-');
             let flow = self.dice.percent(self.style.flow);
             match item {
-                Node::Mapping(entries) if !entries.is_empty() && !(flow && small(item)) => {
+                Node::Mapping(entries) if !(entries.is_empty() || flow && small(item)) => {
                     if self.dice.percent(self.style.comments) {
                         self.features.count("comments behind a dash");
                         self.out.push_str(" # odd\n");
