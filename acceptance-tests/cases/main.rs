@@ -9,6 +9,7 @@ mod harness_itself;
 mod interruptions;
 mod modes;
 mod others;
+mod ownership;
 mod patch;
 mod reach;
 mod refusals;

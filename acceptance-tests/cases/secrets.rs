@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use harness::{Canaries, Case, Node};
 
-use crate::patch::{ADDRESS, patch};
+use crate::patch::{ADDRESS, patch, take_module_out};
 
 const IN_THE_CONFIGURATION: &str = "CanaryOfTheMachineConfiguration42";
 
@@ -18,7 +18,7 @@ fn no_trace_state_plan_or_output_holds_a_key_or_a_piece_of_the_machine_configura
     workspace.trace();
 
     workspace.apply()?;
-    node.unload_module("nvidia_uvm")?;
+    take_module_out(&node, "nvidia_uvm")?;
     workspace.plan()?;
     workspace.apply()?;
     // The failures too: what cannot be written is said without saying what was to be written.
