@@ -31,16 +31,25 @@ terraform {
   }
 }
 END
-(cd "$work/in" && TF_CLI_CONFIG_FILE=$work/cli.tfrc CHECKPOINT_DISABLE=1 "$program" providers schema -json >"$work/schema.json")
+# tfplugindocs finds a provider in a file by its bare name, and only types whose names begin with it. The one that does
+# not goes in with a prefix, which is taken off the rendered pages.
+odd=talos_nvidia_node_patch
+(cd "$work/in" && TF_CLI_CONFIG_FILE=$work/cli.tfrc CHECKPOINT_DISABLE=1 "$program" providers schema -json) |
+    sed "s|\"registry.terraform.io/talos-gpu/nvidia\"|\"nvidia\"|; s|\"$odd\"|\"nvidia_$odd\"|g" >"$work/schema.json"
 
 # The tool empties what it writes to, so it works on a copy, and pages that are written by hand stay.
-ln -s "$root/examples" "$work/out/examples"
-if [ -d templates ]; then ln -s "$root/templates" "$work/out/templates"; fi
+cp -R examples "$work/out/examples"
+mv "$work/out/examples/resources/$odd" "$work/out/examples/resources/nvidia_$odd"
+if [ -d templates ]; then cp -R templates "$work/out/templates"; fi
 target/tools/tfplugindocs generate --provider-dir "$work/out" --provider-name terraform-provider-nvidia \
     --rendered-provider-name nvidia --providers-schema "$work/schema.json" >"$work/log" 2>&1 || {
     cat "$work/log" >&2
     exit 1
 }
+for page in $(find "$work/out/docs" -name '*.md'); do
+    sed "s|nvidia_$odd|$odd|g" "$page" >"$work/page"
+    cp "$work/page" "$page"
+done
 if [ "${1:-}" = --check ]; then
     for page in $(cd "$work/out/docs" && find . -name '*.md'); do
         diff -u "docs/$page" "$work/out/docs/$page" || {
