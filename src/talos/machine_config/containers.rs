@@ -48,7 +48,7 @@ enum Way {
     Token { colon: usize, value: Id, step: usize },
 }
 
-fn walk(tree: &Tree<'_>, root: Id, steps: &[Step]) -> Result<Way, EditError> {
+fn walk(tree: &Tree, root: Id, steps: &[Step]) -> Result<Way, EditError> {
     let mut at = Container { id: root, colon: None, key: None, path: "the document".into() };
     locate::unshared(tree, root, &at.path)?;
     for (number, step) in steps.iter().enumerate() {
@@ -86,7 +86,7 @@ fn walk(tree: &Tree<'_>, root: Id, steps: &[Step]) -> Result<Way, EditError> {
 }
 
 /// The container at the end of the way, when it is there as a collection.
-pub(super) fn find(tree: &Tree<'_>, root: Id, steps: &[Step]) -> Result<Option<Container>, EditError> {
+pub(super) fn find(tree: &Tree, root: Id, steps: &[Step]) -> Result<Option<Container>, EditError> {
     Ok(match walk(tree, root, steps)? {
         Way::Through(container) if !tree.is_null(container.id) => Some(container),
         _ => None,
@@ -97,7 +97,7 @@ pub(super) fn find(tree: &Tree<'_>, root: Id, steps: &[Step]) -> Result<Option<C
 pub(super) fn put(
     session: &mut Session,
     steps: &[Step],
-    root: impl Fn(&Tree<'_>) -> Result<Id, EditError>,
+    root: impl Fn(&Tree) -> Result<Id, EditError>,
     child: &Child,
 ) -> Result<usize, EditError> {
     loop {
@@ -137,7 +137,7 @@ pub(super) fn put(
 }
 
 /// What stands in the place of an empty container, to be noted when something is put into it.
-fn empty_token(tree: &Tree<'_>, container: &Container) -> Option<(String, Token)> {
+fn empty_token(tree: &Tree, container: &Container) -> Option<(String, Token)> {
     container.key?;
     let span = tree.node(container.id).span.clone();
     let empty =
@@ -208,14 +208,14 @@ impl Session {
 }
 
 /// The root of the document that a path starts in.
-fn document(tree: &Tree<'_>, path: &str) -> Result<Option<Id>, EditError> {
+fn document(tree: &Tree, path: &str) -> Result<Option<Id>, EditError> {
     let wanted =
         if path.starts_with("machine") { locate::DocumentKind::V1Alpha1 } else { locate::DocumentKind::Sysctl };
     Ok(locate::documents(tree)?.into_iter().find(|document| document.kind == wanted).map(|document| document.root))
 }
 
 /// How an empty container becomes what it was; `None` when there is still something in it.
-fn give_back(tree: &Tree<'_>, root: Id, steps: &[Step], token: &Token) -> Result<Option<Vec<Splice>>, EditError> {
+fn give_back(tree: &Tree, root: Id, steps: &[Step], token: &Token) -> Result<Option<Vec<Splice>>, EditError> {
     let (parents, own) = steps.split_at(steps.len() - 1);
     let Way::Through(parent) = walk(tree, root, parents)? else { return Ok(Some(Vec::new())) };
     let step = own[0];
@@ -236,7 +236,7 @@ fn give_back(tree: &Tree<'_>, root: Id, steps: &[Step], token: &Token) -> Result
             Some(place::take(tree, &parent, index)?)
         }
         Token::Text(text) if *text == tree.text[span.clone()] => Some(Vec::new()),
-        Token::Text(text) if text.is_empty() => Some(vec![place::empty(tree.text, colon + 1..span.end)]),
+        Token::Text(text) if text.is_empty() => Some(vec![place::empty(&tree.text, colon + 1..span.end)]),
         Token::Text(text) if span.is_empty() => Some(vec![Splice::insert(colon + 1, format!(" {text}"))]),
         Token::Text(text) => Some(vec![Splice::replace(span, text.clone())]),
     })

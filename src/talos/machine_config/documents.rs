@@ -10,7 +10,7 @@ use super::{EditError, locate, source};
 /// would change that scalar, the document goes before the last one.
 pub(super) fn append(session: &mut Session, lines: Vec<String>) -> Result<usize, EditError> {
     let tree = session.tree()?;
-    let text = tree.text;
+    let text = &tree.text;
     let lines: Vec<_> = std::iter::once("---".to_owned()).chain(lines).collect();
     let last = tree.documents.last();
     let splice = match last {
@@ -37,19 +37,19 @@ pub(super) fn append(session: &mut Session, lines: Vec<String>) -> Result<usize,
 }
 
 /// Takes a document out, from its `---` to its last line; comments within stay, and so does its `...`.
-pub(super) fn remove(tree: &Tree<'_>, document: &locate::Located) -> Vec<Splice> {
+pub(super) fn remove(tree: &Tree, document: &locate::Located) -> Vec<Splice> {
     let (marker, root) = {
         let document = &tree.documents[document.index];
         (document.marker.clone(), document.root)
     };
     let start = marker.as_ref().map_or(tree.node(root).start(), |marker| marker.start);
-    let behind_marker = marker.map_or(0, |marker| source::line_end(tree.text, marker.start));
+    let behind_marker = marker.map_or(0, |marker| source::line_end(&tree.text, marker.start));
     let end = place::behind(tree, root).max(behind_marker);
-    place::delete_lines(tree, start, source::line_start(tree.text, start)..end, root)
+    place::delete_lines(tree, start, source::line_start(&tree.text, start)..end, root)
 }
 
 /// Refuses a document or item that holds keys which Talos does not know there.
-pub(super) fn only(tree: &Tree<'_>, mapping: usize, known: &[&str], path: &str) -> Result<(), EditError> {
+pub(super) fn only(tree: &Tree, mapping: usize, known: &[&str], path: &str) -> Result<(), EditError> {
     for (key, _) in tree.entries(mapping) {
         if !tree.scalar(*key).is_some_and(|(text, _)| known.contains(&text)) {
             return Err(EditError::Foreign { line: tree.line(*key), path: path.into() });

@@ -30,7 +30,8 @@ pub(super) fn check(session: &mut Session, desired: &Desired, before: &Record) -
         return Err(failed("bytes outside the edits differ"));
     }
     if hunks.is_empty() {
-        return seen_as_wanted(&session.tree()?, desired).map_err(failed);
+        let tree = session.tree()?;
+        return seen_as_wanted(&tree, desired).map_err(failed);
     }
     let old = Tree::parse(&session.original)?;
     let new = session.tree().map_err(|_| failed("the result cannot be read"))?;
@@ -100,7 +101,7 @@ fn touches(hunk: &Range<usize>, span: &Range<usize>) -> bool {
     }
 }
 
-fn comments<'s>(tree: &Tree<'s>) -> Vec<&'s str> {
+fn comments<'s>(tree: &'s Tree) -> Vec<&'s str> {
     tree.comments.iter().map(|comment| &tree.text[comment.clone()]).collect()
 }
 
@@ -154,7 +155,7 @@ enum Treatment {
 }
 
 impl<'s> Theirs<'s> {
-    fn of(tree: &Tree<'s>, records: [&Record; 2]) -> Result<Self, EditError> {
+    fn of(tree: &'s Tree, records: [&Record; 2]) -> Result<Self, EditError> {
         let mut treatments = HashMap::new();
         treat_modules(tree, records, &mut treatments)?;
         treat_sysctls(tree, records, &mut treatments)?;
@@ -175,7 +176,7 @@ impl<'s> Theirs<'s> {
         Ok(theirs)
     }
 
-    fn add(&mut self, tree: &Tree<'s>, id: Id, treatments: &HashMap<Id, Treatment>) {
+    fn add(&mut self, tree: &'s Tree, id: Id, treatments: &HashMap<Id, Treatment>) {
         let node = tree.node(id);
         let anchor = node.anchor.as_ref().map(|(_, range)| &tree.text[range.clone()]);
         let tag = node.tag.as_ref().map(|(tag, _)| tag.clone());
@@ -225,7 +226,7 @@ impl<'s> Theirs<'s> {
                 self.brackets(tree, id);
                 for item in items.iter().filter(|item| !matches!(treatments.get(item), Some(Treatment::Out))) {
                     let start = tree.node(*item).start();
-                    let line = source::line_start(tree.text, start);
+                    let line = source::line_start(&tree.text, start);
                     if let Some(dash) = tree.text[line..start].rfind('-').filter(|_| !flow) {
                         self.spans.push(line + dash..line + dash + 1);
                     }
@@ -239,7 +240,7 @@ impl<'s> Theirs<'s> {
 
 impl Theirs<'_> {
     /// The brackets of a flow collection are as much its owner's as what is in them.
-    fn brackets(&mut self, tree: &Tree<'_>, id: Id) {
+    fn brackets(&mut self, tree: &Tree, id: Id) {
         if tree.is_flow(id) {
             let span = &tree.node(id).span;
             self.spans.push(span.start..span.start + 1);
@@ -249,7 +250,7 @@ impl Theirs<'_> {
 }
 
 fn treat_modules(
-    tree: &Tree<'_>,
+    tree: &Tree,
     records: [&Record; 2],
     treatments: &mut HashMap<Id, Treatment>,
 ) -> Result<(), EditError> {
@@ -269,7 +270,7 @@ fn treat_modules(
 }
 
 fn treat_sysctls(
-    tree: &Tree<'_>,
+    tree: &Tree,
     records: [&Record; 2],
     treatments: &mut HashMap<Id, Treatment>,
 ) -> Result<(), EditError> {
@@ -288,7 +289,7 @@ fn treat_sysctls(
 }
 
 fn treat_runtime(
-    tree: &Tree<'_>,
+    tree: &Tree,
     records: [&Record; 2],
     treatments: &mut HashMap<Id, Treatment>,
 ) -> Result<(), EditError> {
@@ -309,7 +310,7 @@ fn treat_runtime(
 /// Containers that we made or filled are out where nothing of somebody's is in them. Those that are there at all, out or
 /// not, are listed.
 fn treat_containers(
-    tree: &Tree<'_>,
+    tree: &Tree,
     records: [&Record; 2],
     treatments: &mut HashMap<Id, Treatment>,
     there: &mut BTreeSet<&'static str>,
@@ -353,7 +354,7 @@ fn treat_containers(
 }
 
 /// Whether nothing is left of a container once what is ours is out.
-fn is_out(tree: &Tree<'_>, id: Id, treatments: &HashMap<Id, Treatment>) -> bool {
+fn is_out(tree: &Tree, id: Id, treatments: &HashMap<Id, Treatment>) -> bool {
     let out = |id: &Id| matches!(treatments.get(id), Some(Treatment::Out));
     match &tree.node(id).kind {
         Kind::Mapping { entries, .. } => entries.iter().all(|(key, _)| out(key)),
@@ -363,7 +364,7 @@ fn is_out(tree: &Tree<'_>, id: Id, treatments: &HashMap<Id, Treatment>) -> bool 
 }
 
 /// Whether a reader sees what is wanted.
-fn seen_as_wanted(tree: &Tree<'_>, desired: &Desired) -> Result<(), &'static str> {
+fn seen_as_wanted(tree: &Tree, desired: &Desired) -> Result<(), &'static str> {
     let plugin = desired.default_runtime.as_ref().map_or("", |runtime| runtime.cri_plugin.as_str());
     let Ok(seen) = view::of_tree(tree, plugin) else { return Err("the result cannot be read") };
     let modules = desired.modules.iter().all(|module| {
@@ -379,12 +380,12 @@ fn seen_as_wanted(tree: &Tree<'_>, desired: &Desired) -> Result<(), &'static str
 
 /// Whether what is no longer ours is gone, or says again what it said before.
 fn taken_back(
-    old: &Tree<'_>,
-    new: &Tree<'_>,
+    old: &Tree,
+    new: &Tree,
     before: &Record,
     after: &Record,
 ) -> Result<Result<(), &'static str>, EditError> {
-    let count = |tree: &Tree<'_>| -> Result<BTreeMap<String, usize>, EditError> {
+    let count = |tree: &Tree| -> Result<BTreeMap<String, usize>, EditError> {
         let mut counts = BTreeMap::new();
         for occurrence in modules::occurrences(tree)? {
             *counts.entry(normal_name(&occurrence.name)).or_insert(0) += 1;

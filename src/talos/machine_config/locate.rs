@@ -24,7 +24,7 @@ pub(super) struct Located {
 }
 
 /// All documents. Two of the same kind and name are refused, as Talos refuses them.
-pub(super) fn documents(tree: &Tree<'_>) -> Result<Vec<Located>, EditError> {
+pub(super) fn documents(tree: &Tree) -> Result<Vec<Located>, EditError> {
     let mut found: Vec<Located> = Vec::with_capacity(tree.documents.len());
     for (index, document) in tree.documents.iter().enumerate() {
         let kind = kind_of(tree, document.root)?;
@@ -53,7 +53,7 @@ pub(super) fn describe(kind: &DocumentKind) -> String {
     }
 }
 
-fn kind_of(tree: &Tree<'_>, root: Id) -> Result<DocumentKind, EditError> {
+fn kind_of(tree: &Tree, root: Id) -> Result<DocumentKind, EditError> {
     let text = |name: &str| -> Result<Option<String>, EditError> {
         let value = field(tree, root, name, name)?.map(|(_, value)| tree.resolve(value));
         Ok(value.and_then(|value| tree.scalar(value)).map(|(text, _)| text.to_owned()))
@@ -77,13 +77,13 @@ fn kind_of(tree: &Tree<'_>, root: Id) -> Result<DocumentKind, EditError> {
 }
 
 /// The v1alpha1 document.
-pub(super) fn v1alpha1(tree: &Tree<'_>) -> Result<Option<Located>, EditError> {
+pub(super) fn v1alpha1(tree: &Tree) -> Result<Option<Located>, EditError> {
     Ok(documents(tree)?.into_iter().find(|document| document.kind == DocumentKind::V1Alpha1))
 }
 
 /// The entry of a mapping with this key, as it is written there. A second one is refused, and so is a key that only a
 /// merge supplies.
-pub(super) fn field(tree: &Tree<'_>, mapping: Id, name: &str, path: &str) -> Result<Option<(Id, Id)>, EditError> {
+pub(super) fn field(tree: &Tree, mapping: Id, name: &str, path: &str) -> Result<Option<(Id, Id)>, EditError> {
     let mapping = tree.resolve(mapping);
     let mut found: Option<(Id, Id)> = None;
     let mut merge = None;
@@ -107,11 +107,11 @@ pub(super) fn field(tree: &Tree<'_>, mapping: Id, name: &str, path: &str) -> Res
 }
 
 /// The value behind a way of keys, read as Talos reads it: through aliases and merge keys.
-pub(super) fn read(tree: &Tree<'_>, root: Id, keys: &[&str]) -> Option<Id> {
+pub(super) fn read(tree: &Tree, root: Id, keys: &[&str]) -> Option<Id> {
     keys.iter().try_fold(tree.resolve(root), |at, key| read_field(tree, at, key, 8).map(|value| tree.resolve(value)))
 }
 
-fn read_field(tree: &Tree<'_>, mapping: Id, name: &str, depth: usize) -> Option<Id> {
+fn read_field(tree: &Tree, mapping: Id, name: &str, depth: usize) -> Option<Id> {
     let depth = depth.checked_sub(1)?;
     let mapping = tree.resolve(mapping);
     let key_is = |key: Id, name: &str| tree.scalar(tree.resolve(key)).is_some_and(|(text, _)| text == name);
@@ -127,7 +127,7 @@ fn read_field(tree: &Tree<'_>, mapping: Id, name: &str, depth: usize) -> Option<
 }
 
 /// Whether what a merge key names has this key. In doubt, as when merges are nested deeply, it has.
-fn supplies(tree: &Tree<'_>, source: Id, name: &str, depth: usize) -> bool {
+fn supplies(tree: &Tree, source: Id, name: &str, depth: usize) -> bool {
     let source = tree.resolve(source);
     match &tree.node(source).kind {
         _ if depth == 0 => true,
@@ -143,7 +143,7 @@ fn supplies(tree: &Tree<'_>, source: Id, name: &str, depth: usize) -> bool {
 }
 
 /// Refuses a node whose change would be seen elsewhere.
-pub(super) fn unshared(tree: &Tree<'_>, id: Id, path: &str) -> Result<(), EditError> {
+pub(super) fn unshared(tree: &Tree, id: Id, path: &str) -> Result<(), EditError> {
     let node = tree.node(id);
     let how = match (&node.kind, &node.anchor) {
         (Kind::Alias(_), _) => "an alias (*) of a value that stands elsewhere",
@@ -156,7 +156,7 @@ pub(super) fn unshared(tree: &Tree<'_>, id: Id, path: &str) -> Result<(), EditEr
 }
 
 /// The offset of the colon between a key and its value; refuses a key that is not written as `key: value`.
-pub(super) fn colon(tree: &Tree<'_>, key: Id, path: &str) -> Result<usize, EditError> {
+pub(super) fn colon(tree: &Tree, key: Id, path: &str) -> Result<usize, EditError> {
     let node = tree.node(key);
     let refuse =
         |how| Err(EditError::Layout { line: tree.line(key), path: path.into(), how, remedy: "as `key: value`" });
@@ -177,12 +177,12 @@ pub(super) fn colon(tree: &Tree<'_>, key: Id, path: &str) -> Result<usize, EditE
 }
 
 /// What stands between a colon and the end of the value behind it, which may be nothing.
-pub(super) fn behind_colon(tree: &Tree<'_>, colon: usize, value: Id) -> Range<usize> {
+pub(super) fn behind_colon(tree: &Tree, colon: usize, value: Id) -> Range<usize> {
     colon + 1..place::end(tree, value).max(colon + 1)
 }
 
 /// The offset of the dash of an item of a block sequence, which stands behind `from`.
-pub(super) fn dash(tree: &Tree<'_>, from: usize, item: Id, path: &str) -> Result<usize, EditError> {
+pub(super) fn dash(tree: &Tree, from: usize, item: Id, path: &str) -> Result<usize, EditError> {
     let to = tree.node(item).start();
     let mut at = from;
     while at < to {
@@ -194,7 +194,7 @@ pub(super) fn dash(tree: &Tree<'_>, from: usize, item: Id, path: &str) -> Result
         at = next.map_or(to, |comment| comment.end);
     }
     Err(EditError::Layout {
-        line: source::line_of(tree.text, to),
+        line: source::line_of(&tree.text, to),
         path: path.into(),
         how: "an item whose dash cannot be found",
         remedy: "as `- item`",
@@ -202,7 +202,7 @@ pub(super) fn dash(tree: &Tree<'_>, from: usize, item: Id, path: &str) -> Result
 }
 
 /// Behind what the dash of an item stands: the item before, or the key and the sequence's own anchor and tag.
-pub(super) fn dash_from(tree: &Tree<'_>, sequence: Id, index: usize, colon: usize) -> usize {
+pub(super) fn dash_from(tree: &Tree, sequence: Id, index: usize, colon: usize) -> usize {
     if index > 0 {
         return tree.node(tree.items(sequence)[index - 1]).span.end;
     }
@@ -213,7 +213,7 @@ pub(super) fn dash_from(tree: &Tree<'_>, sequence: Id, index: usize, colon: usiz
 }
 
 /// What a node is, for a message.
-pub(super) fn found(tree: &Tree<'_>, id: Id) -> &'static str {
+pub(super) fn found(tree: &Tree, id: Id) -> &'static str {
     match tree.node(id).kind {
         Kind::Mapping { .. } => "a mapping",
         Kind::Sequence { .. } => "a sequence",

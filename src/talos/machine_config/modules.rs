@@ -44,7 +44,7 @@ impl Occurrence {
 }
 
 /// All of them, in the order in which Talos takes them: the last one of a name counts.
-pub(super) fn occurrences(tree: &Tree<'_>) -> Result<Vec<Occurrence>, EditError> {
+pub(super) fn occurrences(tree: &Tree) -> Result<Vec<Occurrence>, EditError> {
     let documents = locate::documents(tree)?;
     let mut found = Vec::new();
     let mut add = |home, document: usize, index: usize, at: Id| {
@@ -77,14 +77,14 @@ pub(super) fn occurrences(tree: &Tree<'_>) -> Result<Vec<Occurrence>, EditError>
     Ok(found)
 }
 
-fn parameters(tree: &Tree<'_>, mapping: Id) -> Vec<String> {
+fn parameters(tree: &Tree, mapping: Id) -> Vec<String> {
     let Some(list) = locate::read(tree, mapping, &["parameters"]) else { return Vec::new() };
     // Talos drops nothing that stands in a list of strings.
     let items = tree.items(list).iter().map(|item| tree.resolve(*item)).filter(|item| !tree.is_null(*item));
     items.map(|item| tree.scalar(item).map(|(text, _)| text.to_owned()).unwrap_or_default()).collect()
 }
 
-fn of_name(tree: &Tree<'_>, name: &str) -> Result<Vec<Occurrence>, EditError> {
+fn of_name(tree: &Tree, name: &str) -> Result<Vec<Occurrence>, EditError> {
     let mut all = occurrences(tree)?;
     all.retain(|occurrence| normal_name(&occurrence.name) == name);
     Ok(all)
@@ -172,7 +172,7 @@ fn add(session: &mut Session, module: &Module, backend: Backend) -> Result<(), E
 }
 
 /// The root of the v1alpha1 document, for the sake of a path that is to be written.
-pub(super) fn v1alpha1_root(path: &'static str) -> impl Fn(&Tree<'_>) -> Result<Id, EditError> {
+pub(super) fn v1alpha1_root(path: &'static str) -> impl Fn(&Tree) -> Result<Id, EditError> {
     move |tree| locate::v1alpha1(tree)?.map(|document| document.root).ok_or(EditError::NoV1Alpha1 { path: path.into() })
 }
 
@@ -228,7 +228,7 @@ fn remove_one(session: &mut Session, name: &str, home: Home) -> Result<(), EditE
 }
 
 /// The list that an occurrence stands in, if an edit there changes that list alone.
-fn strict_list(tree: &Tree<'_>, own: &Occurrence) -> Result<Container, EditError> {
+fn strict_list(tree: &Tree, own: &Occurrence) -> Result<Container, EditError> {
     let root = locate::documents(tree)?
         .iter()
         .find(|document| document.index == own.document)
@@ -239,7 +239,7 @@ fn strict_list(tree: &Tree<'_>, own: &Occurrence) -> Result<Container, EditError
 }
 
 /// The mapping of an occurrence, if an edit there changes that mapping alone.
-fn strict_mapping(tree: &Tree<'_>, own: &Occurrence) -> Result<Container, EditError> {
+fn strict_mapping(tree: &Tree, own: &Occurrence) -> Result<Container, EditError> {
     if own.home == Home::V1alpha1 {
         strict_list(tree, own)?;
     }
@@ -248,7 +248,7 @@ fn strict_mapping(tree: &Tree<'_>, own: &Occurrence) -> Result<Container, EditEr
 }
 
 /// What stands behind a module's parameters, for putting it back.
-fn prior_parameters(tree: &Tree<'_>, own: &Occurrence) -> Result<PriorParameters, EditError> {
+fn prior_parameters(tree: &Tree, own: &Occurrence) -> Result<PriorParameters, EditError> {
     let path = own.path() + ".parameters";
     let Some((key, value)) = locate::field(tree, own.mapping, "parameters", &path)? else {
         return Ok(PriorParameters { there: false, text: None, values: Vec::new(), column: 0 });
@@ -259,12 +259,12 @@ fn prior_parameters(tree: &Tree<'_>, own: &Occurrence) -> Result<PriorParameters
         there: true,
         text: text.map(|range| tree.text[range].to_owned()),
         values: own.parameters.clone(),
-        column: source::column(tree.text, tree.node(key).start()),
+        column: source::column(&tree.text, tree.node(key).start()),
     })
 }
 
 /// Whether a list is written with nothing but its values: no comments, anchors, aliases, tags, block scalars.
-fn is_values_alone(tree: &Tree<'_>, value: Id, from: usize) -> bool {
+fn is_values_alone(tree: &Tree, value: Id, from: usize) -> bool {
     let mut leaves = vec![value];
     tree.leaves(value, &mut leaves);
     tree.comments_in(from..tree.node(value).span.end).is_empty()
@@ -275,7 +275,7 @@ fn is_values_alone(tree: &Tree<'_>, value: Id, from: usize) -> bool {
         })
 }
 
-fn set_parameters(tree: &Tree<'_>, own: &Occurrence, wanted: &[String]) -> Result<Vec<Splice>, EditError> {
+fn set_parameters(tree: &Tree, own: &Occurrence, wanted: &[String]) -> Result<Vec<Splice>, EditError> {
     let mapping = strict_mapping(tree, own)?;
     let path = own.path() + ".parameters";
     let Some((key, value)) = locate::field(tree, own.mapping, "parameters", &path)? else {
@@ -295,8 +295,8 @@ fn set_parameters(tree: &Tree<'_>, own: &Occurrence, wanted: &[String]) -> Resul
     let text = match (&tree.node(value).kind, wanted) {
         (Kind::Sequence { flow: false, items }, [_, ..]) => {
             let dash = locate::dash(tree, colon + 1, items[0], &path)?;
-            let column = source::column(tree.text, dash);
-            let end = source::line_break(tree.text, dash);
+            let column = source::column(&tree.text, dash);
+            let end = source::line_break(&tree.text, dash);
             wanted.iter().fold(String::new(), |all, value| {
                 let line = format!("- {}", Fragment::Plain(value.clone()).flow(style));
                 all + end + &indented(column, &line)
@@ -316,7 +316,7 @@ fn restore_parameters(session: &mut Session, name: &str, prior: &PriorParameters
     let range = locate::behind_colon(&tree, locate::colon(&tree, key, &path)?, value);
     // Several lines were written for a key at that column.
     let fits =
-        |text: &&String| !text.contains('\n') || source::column(tree.text, tree.node(key).start()) == prior.column;
+        |text: &&String| !text.contains('\n') || source::column(&tree.text, tree.node(key).start()) == prior.column;
     let as_written = prior.text.as_ref().filter(fits);
     let splices = if !prior.there {
         let mapping = strict_mapping(&tree, &own)?;
@@ -329,7 +329,7 @@ fn restore_parameters(session: &mut Session, name: &str, prior: &PriorParameters
     } else if let Some(text) = as_written.filter(|_| is_values_alone(&tree, value, range.start)) {
         strict_mapping(&tree, &own)?;
         locate::unshared(&tree, value, &path)?;
-        vec![if text.is_empty() { place::empty(tree.text, range) } else { Splice::replace(range, text.clone()) }]
+        vec![if text.is_empty() { place::empty(&tree.text, range) } else { Splice::replace(range, text.clone()) }]
     } else {
         set_parameters(&tree, &own, &prior.values)?
     };

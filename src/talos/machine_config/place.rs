@@ -30,7 +30,7 @@ pub(super) struct Container {
 }
 
 /// How the surroundings of a container are written.
-pub(super) fn style(tree: &Tree<'_>, container: Id, key: Option<Id>) -> Style {
+pub(super) fn style(tree: &Tree, container: Id, key: Option<Id>) -> Style {
     let mut style = Style::TALOS;
     let mut seen = (None, None);
     // The document's own habits: its first nested mapping and its first sequence that can be measured.
@@ -53,20 +53,20 @@ pub(super) fn style(tree: &Tree<'_>, container: Id, key: Option<Id>) -> Style {
 }
 
 /// Nodes are numbered as they open, so the root of a node's document is the last root before it.
-fn root_of(tree: &Tree<'_>, id: Id) -> Id {
+fn root_of(tree: &Tree, id: Id) -> Id {
     tree.documents.iter().map(|document| document.root).rfind(|root| *root <= id).unwrap_or(0)
 }
 
-fn habits(tree: &Tree<'_>, id: Id, seen: &mut (Option<usize>, Option<usize>)) {
+fn habits(tree: &Tree, id: Id, seen: &mut (Option<usize>, Option<usize>)) {
     let Kind::Mapping { flow: false, entries } = &tree.node(id).kind else { return };
     for (key, value) in entries {
         if seen.0.is_some() && seen.1.is_some() {
             return;
         }
-        let column = source::column(tree.text, tree.node(*key).start());
+        let column = source::column(&tree.text, tree.node(*key).start());
         match &tree.node(*value).kind {
             Kind::Mapping { flow: false, entries } => {
-                let below = entries.first().map(|(key, _)| source::column(tree.text, tree.node(*key).start()));
+                let below = entries.first().map(|(key, _)| source::column(&tree.text, tree.node(*key).start()));
                 if let Some(step) =
                     below.and_then(|below| below.checked_sub(column)).filter(|step| (1..=8).contains(step))
                 {
@@ -78,7 +78,7 @@ fn habits(tree: &Tree<'_>, id: Id, seen: &mut (Option<usize>, Option<usize>)) {
                 let dash = items
                     .first()
                     .and_then(|item| locate::dash(tree, tree.node(*key).span.end + 1, *item, "").ok())
-                    .map(|dash| source::column(tree.text, dash));
+                    .map(|dash| source::column(&tree.text, dash));
                 if let Some(offset) = dash.and_then(|dash| dash.checked_sub(column)).filter(|offset| *offset <= 8) {
                     seen.1.get_or_insert(offset);
                 }
@@ -89,7 +89,7 @@ fn habits(tree: &Tree<'_>, id: Id, seen: &mut (Option<usize>, Option<usize>)) {
 }
 
 /// Puts a child behind the last one of a container.
-pub(super) fn put(tree: &Tree<'_>, container: &Container, child: &Child) -> Result<Splice, EditError> {
+pub(super) fn put(tree: &Tree, container: &Container, child: &Child) -> Result<Splice, EditError> {
     let style = style(tree, container.id, container.key);
     match &tree.node(container.id).kind {
         Kind::Mapping { flow: true, .. } | Kind::Sequence { flow: true, .. } => flow(tree, container, child, style),
@@ -111,7 +111,7 @@ pub(super) fn put(tree: &Tree<'_>, container: &Container, child: &Child) -> Resu
 }
 
 /// The columns from a dash to its item, as the siblings have it, or the usual two.
-fn gap(tree: &Tree<'_>, dash: usize, item: usize) -> usize {
+fn gap(tree: &Tree, dash: usize, item: usize) -> usize {
     let between = &tree.text[dash + 1..item.max(dash + 1)];
     if !between.is_empty() && between.bytes().all(|byte| byte == b' ') { between.len() + 1 } else { 2 }
 }
@@ -125,13 +125,13 @@ fn lines(child: &Child, gap: usize, style: Style) -> Vec<String> {
 }
 
 /// The indentation of a block collection, which must be spaces (or spaces and dashes of the items it stands in).
-fn indentation(tree: &Tree<'_>, first: usize, path: &str) -> Result<usize, EditError> {
-    let before = &tree.text[source::line_start(tree.text, first)..first];
+fn indentation(tree: &Tree, first: usize, path: &str) -> Result<usize, EditError> {
+    let before = &tree.text[source::line_start(&tree.text, first)..first];
     if before.bytes().all(|byte| matches!(byte, b' ' | b'-')) && !before.starts_with("---") {
         return Ok(before.len());
     }
     Err(EditError::Layout {
-        line: source::line_of(tree.text, first),
+        line: source::line_of(&tree.text, first),
         path: path.into(),
         how: "a collection that starts behind something else on its line",
         remedy: "on lines of its own",
@@ -139,12 +139,12 @@ fn indentation(tree: &Tree<'_>, first: usize, path: &str) -> Result<usize, EditE
 }
 
 /// The offset of the line behind a node, where nothing of the node is left.
-pub(super) fn behind(tree: &Tree<'_>, id: Id) -> usize {
+pub(super) fn behind(tree: &Tree, id: Id) -> usize {
     let end = tree.node(id).span.end;
-    if ends_in_block_scalar(tree, id) { end } else { source::line_end(tree.text, end) }
+    if ends_in_block_scalar(tree, id) { end } else { source::line_end(&tree.text, end) }
 }
 
-fn last_leaf(tree: &Tree<'_>, id: Id) -> Id {
+fn last_leaf(tree: &Tree, id: Id) -> Id {
     match &tree.node(id).kind {
         Kind::Mapping { flow: false, entries } => entries.last().map_or(id, |(_, value)| last_leaf(tree, *value)),
         Kind::Sequence { flow: false, items } => items.last().map_or(id, |item| last_leaf(tree, *item)),
@@ -152,20 +152,20 @@ fn last_leaf(tree: &Tree<'_>, id: Id) -> Id {
     }
 }
 
-fn ends_in_block_scalar(tree: &Tree<'_>, id: Id) -> bool {
+fn ends_in_block_scalar(tree: &Tree, id: Id) -> bool {
     matches!(tree.scalar(last_leaf(tree, id)), Some((_, ScalarStyle::Literal | ScalarStyle::Folded)))
 }
 
 /// Lines behind the last line of a block collection; before its first line where a line end behind the last one would
 /// become part of a block scalar that the text breaks off in.
 fn below(
-    tree: &Tree<'_>,
+    tree: &Tree,
     container: &Container,
     indent: usize,
     lines: &[String],
     first: usize,
 ) -> Result<Splice, EditError> {
-    let text = tree.text;
+    let text = &tree.text;
     let at = behind(tree, container.id);
     let lines: Vec<_> = lines.iter().map(|line| fragment::indented(indent, line)).collect();
     if !breaks_off_in_block_scalar(tree, container.id) {
@@ -185,7 +185,7 @@ fn below(
 }
 
 /// Whether the text ends in this node's block scalar without a line end, so that a line end would change its value.
-pub(super) fn breaks_off_in_block_scalar(tree: &Tree<'_>, id: Id) -> bool {
+pub(super) fn breaks_off_in_block_scalar(tree: &Tree, id: Id) -> bool {
     behind(tree, id) == tree.text.len() && !tree.text.ends_with('\n') && ends_in_block_scalar(tree, id)
 }
 
@@ -199,7 +199,7 @@ pub(super) fn insert_lines(text: &str, at: usize, lines: &[String]) -> Splice {
 }
 
 /// Lines below a key that has nothing behind it.
-fn nothing(tree: &Tree<'_>, container: &Container, child: &Child, style: Style) -> Result<Splice, EditError> {
+fn nothing(tree: &Tree, container: &Container, child: &Child, style: Style) -> Result<Splice, EditError> {
     let (Some(key), Some(colon)) = (container.key, container.colon) else {
         return Err(EditError::Structure {
             line: tree.line(container.id),
@@ -215,11 +215,11 @@ fn nothing(tree: &Tree<'_>, container: &Container, child: &Child, style: Style) 
         _ => style.step,
     };
     let lines: Vec<_> = lines(child, 2, style).iter().map(|line| fragment::indented(indent + below, line)).collect();
-    Ok(insert_lines(tree.text, source::line_end(tree.text, colon), &lines))
+    Ok(insert_lines(&tree.text, source::line_end(&tree.text, colon), &lines))
 }
 
 /// A child behind the last one of a flow collection.
-fn flow(tree: &Tree<'_>, container: &Container, child: &Child, style: Style) -> Result<Splice, EditError> {
+fn flow(tree: &Tree, container: &Container, child: &Child, style: Style) -> Result<Splice, EditError> {
     let new = match child {
         Child::Entry(key, value) => fragment::flow_entry(key, value, style),
         Child::Empty(key, empty) => format!("{}: {empty}", fragment::key(key, style)),
@@ -234,7 +234,7 @@ fn flow(tree: &Tree<'_>, container: &Container, child: &Child, style: Style) -> 
 }
 
 /// The children of a flow collection, each from its first to its last byte.
-fn flow_ranges(tree: &Tree<'_>, id: Id, path: &str) -> Result<Vec<Range<usize>>, EditError> {
+fn flow_ranges(tree: &Tree, id: Id, path: &str) -> Result<Vec<Range<usize>>, EditError> {
     match &tree.node(id).kind {
         Kind::Mapping { entries, .. } => entries
             .iter()
@@ -256,7 +256,7 @@ fn flow_ranges(tree: &Tree<'_>, id: Id, path: &str) -> Result<Vec<Range<usize>>,
 }
 
 /// The end of a node, its anchor and tag included: they are all there is of `&anchor` with nothing behind it.
-pub(super) fn end(tree: &Tree<'_>, id: Id) -> usize {
+pub(super) fn end(tree: &Tree, id: Id) -> usize {
     let node = tree.node(id);
     let anchor = node.anchor.as_ref().map_or(0, |(_, range)| range.end);
     let tag = node.tag.as_ref().map_or(0, |(_, range)| range.end);
@@ -270,7 +270,7 @@ pub(super) fn empty(text: &str, behind_colon: Range<usize>) -> Splice {
 }
 
 /// Takes the child with this number out of a container.
-pub(super) fn take(tree: &Tree<'_>, container: &Container, index: usize) -> Result<Vec<Splice>, EditError> {
+pub(super) fn take(tree: &Tree, container: &Container, index: usize) -> Result<Vec<Splice>, EditError> {
     let path = &container.path;
     match &tree.node(container.id).kind {
         Kind::Mapping { flow: false, entries } => {
@@ -294,7 +294,7 @@ pub(super) fn take(tree: &Tree<'_>, container: &Container, index: usize) -> Resu
     }
 }
 
-fn take_flow(tree: &Tree<'_>, children: &[Range<usize>], index: usize, path: &str) -> Result<Range<usize>, EditError> {
+fn take_flow(tree: &Tree, children: &[Range<usize>], index: usize, path: &str) -> Result<Range<usize>, EditError> {
     let own = children[index].clone();
     // Not so that a comma comes to stand right behind the colon of the one before.
     let glued = |before: &Range<usize>| {
@@ -311,9 +311,9 @@ fn take_flow(tree: &Tree<'_>, children: &[Range<usize>], index: usize, path: &st
         .ok_or_else(|| commented(tree, own.start, path))
 }
 
-fn commented(tree: &Tree<'_>, at: usize, path: &str) -> EditError {
+fn commented(tree: &Tree, at: usize, path: &str) -> EditError {
     EditError::Layout {
-        line: source::line_of(tree.text, at),
+        line: source::line_of(&tree.text, at),
         path: path.into(),
         how: "flow style with comments within",
         remedy: "in block style, or without the comments",
@@ -322,13 +322,13 @@ fn commented(tree: &Tree<'_>, at: usize, path: &str) -> EditError {
 
 /// Takes a child of a block collection out, line by line; comments within stay.
 fn take_lines(
-    tree: &Tree<'_>,
+    tree: &Tree,
     start: usize,
     last: Id,
     next: Option<usize>,
     path: &str,
 ) -> Result<Vec<Splice>, EditError> {
-    let text = tree.text;
+    let text = &tree.text;
     let line = source::line_start(text, start);
     if !text[line..start].bytes().all(|byte| byte == b' ') {
         // `- ours: x` with siblings below: the next one moves up to the dash.
@@ -351,8 +351,8 @@ fn take_lines(
 }
 
 /// Deletes lines, but for the comments in them and the blank lines between our own.
-pub(super) fn delete_lines(tree: &Tree<'_>, start: usize, lines: Range<usize>, last: Id) -> Vec<Splice> {
-    let text = tree.text;
+pub(super) fn delete_lines(tree: &Tree, start: usize, lines: Range<usize>, last: Id) -> Vec<Splice> {
+    let text = &tree.text;
     let mut leaves = Vec::new();
     tree.leaves(last, &mut leaves);
     let in_leaf = |at: usize| leaves.iter().any(|leaf| tree.node(*leaf).span.contains(&at));

@@ -60,7 +60,7 @@ impl Part {
 }
 
 /// All fragments, in the order in which Talos merges them: by file name, a later one wins.
-pub(super) fn parts(tree: &Tree<'_>) -> Result<Vec<Part>, EditError> {
+pub(super) fn parts(tree: &Tree) -> Result<Vec<Part>, EditError> {
     let mut found = Vec::new();
     for document in locate::documents(tree)? {
         let mut add = |name: &str, home, index, at: Id| {
@@ -98,7 +98,7 @@ pub(super) fn parts(tree: &Tree<'_>) -> Result<Vec<Part>, EditError> {
 }
 
 /// Reads the setting. A fragment that does not parse sets nothing here: that it is broken is said when it is in the way.
-pub(super) fn view(tree: &Tree<'_>, plugin: &str, view: &mut View) -> Result<(), EditError> {
+pub(super) fn view(tree: &Tree, plugin: &str, view: &mut View) -> Result<(), EditError> {
     let mut legacy = false;
     for part in parts(tree)? {
         // Of two entries with the path, Talos 1.14 reads the first.
@@ -116,7 +116,7 @@ pub(super) fn view(tree: &Tree<'_>, plugin: &str, view: &mut View) -> Result<(),
 }
 
 /// The fragments, if they can all be read: with a broken one Talos makes no CRI configuration at all.
-fn sound_parts(tree: &Tree<'_>, plugin: &str) -> Result<Vec<(Part, Option<Setting>)>, EditError> {
+fn sound_parts(tree: &Tree, plugin: &str) -> Result<Vec<(Part, Option<Setting>)>, EditError> {
     let parts = parts(tree)?;
     let mut legacy = parts.iter().filter(|part| part.home == Home::V1alpha1);
     if let (Some(first), Some(second)) = (legacy.next(), legacy.next()) {
@@ -238,7 +238,7 @@ fn new_part(session: &mut Session, name: &str, backend: Backend, lines: Vec<Stri
 }
 
 /// Carries line edits of a fragment's text over to the scalar that it is written as.
-fn rewrite(tree: &Tree<'_>, part: &Part, edits: &[LineEdit]) -> Result<Vec<Splice>, EditError> {
+fn rewrite(tree: &Tree, part: &Part, edits: &[LineEdit]) -> Result<Vec<Splice>, EditError> {
     let path = part.path() + ".content";
     strict(tree, part)?;
     let Some((key, content)) = locate::field(tree, part.mapping, "content", &path)? else {
@@ -255,7 +255,7 @@ fn rewrite(tree: &Tree<'_>, part: &Part, edits: &[LineEdit]) -> Result<Vec<Splic
 }
 
 /// Refuses a fragment where an edit would change more than it.
-fn strict(tree: &Tree<'_>, part: &Part) -> Result<Container, EditError> {
+fn strict(tree: &Tree, part: &Part) -> Result<Container, EditError> {
     let path = part.path();
     locate::unshared(tree, part.root, &path)?;
     locate::unshared(tree, part.mapping, &path)?;
@@ -304,7 +304,7 @@ fn revert_one(session: &mut Session, plugin: &str, record: &RuntimePlace) -> Res
 }
 
 fn take_out(
-    tree: &Tree<'_>,
+    tree: &Tree,
     part: &Part,
     plugin: &str,
     setting: &Setting,
@@ -328,7 +328,7 @@ fn take_out(
 }
 
 /// Takes the setting for ours, and its table and fragment where nothing else is in them.
-pub(super) fn adopt(tree: &Tree<'_>, wanted: &DefaultRuntime) -> Result<Option<RuntimeRecord>, EditError> {
+pub(super) fn adopt(tree: &Tree, wanted: &DefaultRuntime) -> Result<Option<RuntimeRecord>, EditError> {
     for (part, setting) in sound_parts(tree, &wanted.cri_plugin)?.into_iter().rev() {
         let Some(setting) = setting.filter(|setting| setting.value == wanted.name) else { continue };
         let rest = cri_toml::remove(&part.text, &wanted.cri_plugin, &setting, true)

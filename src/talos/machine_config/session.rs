@@ -1,5 +1,8 @@
 //! One edit in the making: the text as it is by now, and everything that was done to it.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use super::record::{Home, Record};
 use super::splice::{Hunks, Splice};
 use super::tree::Tree;
@@ -8,6 +11,7 @@ use super::{Change, EditError, Form, Place, source};
 pub(super) struct Session {
     pub(super) original: String,
     pub(super) text: String,
+    tree: RefCell<Option<Rc<Tree>>>,
     pub(super) hunks: Hunks,
     pub(super) record: Record,
     pub(super) changes: Vec<Change>,
@@ -21,6 +25,7 @@ impl Session {
         Ok(Self {
             original: text.to_owned(),
             text: text.to_owned(),
+            tree: RefCell::default(),
             hunks: Hunks::default(),
             record: record.clone(),
             changes: Vec::new(),
@@ -28,13 +33,21 @@ impl Session {
         })
     }
 
-    /// The text as it is by now. Every step reads it anew: a configuration is small, and no offset is ever stale.
-    pub(super) fn tree(&self) -> Result<Tree<'_>, EditError> {
-        Tree::parse(&self.text)
+    /// The text as it is by now. It is read anew after every change, so that no offset is ever stale.
+    pub(super) fn tree(&self) -> Result<Rc<Tree>, EditError> {
+        if let Some(tree) = &*self.tree.borrow() {
+            return Ok(Rc::clone(tree));
+        }
+        let tree = Rc::new(Tree::parse(&self.text)?);
+        *self.tree.borrow_mut() = Some(Rc::clone(&tree));
+        Ok(tree)
     }
 
     /// Carries out splices that were made for the text as it is, in order and apart from each other.
     pub(super) fn apply(&mut self, splices: Vec<Splice>) {
+        if !splices.is_empty() {
+            self.tree = RefCell::default();
+        }
         for splice in splices.into_iter().rev() {
             self.hunks.push(&splice);
             self.text.replace_range(splice.range, &splice.text);

@@ -43,7 +43,7 @@ impl Occurrence {
 }
 
 /// All of them, in the order in which Talos takes them: the last one of a key counts.
-pub(super) fn occurrences(tree: &Tree<'_>) -> Result<Vec<Occurrence>, EditError> {
+pub(super) fn occurrences(tree: &Tree) -> Result<Vec<Occurrence>, EditError> {
     let documents = locate::documents(tree)?;
     let mut found = Vec::new();
     for (kind, home, keys) in [
@@ -73,7 +73,7 @@ pub(super) fn occurrences(tree: &Tree<'_>) -> Result<Vec<Occurrence>, EditError>
 }
 
 /// The entries of a mapping, those that merge keys supply first: its own win.
-fn entries(tree: &Tree<'_>, mapping: Id, depth: usize) -> Vec<(Id, Id)> {
+fn entries(tree: &Tree, mapping: Id, depth: usize) -> Vec<(Id, Id)> {
     let Some(depth) = depth.checked_sub(1) else { return Vec::new() };
     let is_merge = |key: Id| tree.scalar(key).is_some_and(|(text, _)| text == "<<");
     let mut all = Vec::new();
@@ -90,7 +90,7 @@ fn entries(tree: &Tree<'_>, mapping: Id, depth: usize) -> Vec<(Id, Id)> {
     all
 }
 
-fn of_key(tree: &Tree<'_>, name: &str) -> Result<Vec<Occurrence>, EditError> {
+fn of_key(tree: &Tree, name: &str) -> Result<Vec<Occurrence>, EditError> {
     let mut all = occurrences(tree)?;
     all.retain(|occurrence| occurrence.name == name);
     Ok(all)
@@ -163,8 +163,9 @@ fn add(session: &mut Session, name: &str, wanted: &str, backend: Backend) -> Res
 }
 
 fn add_to_document(session: &mut Session, name: &str, wanted: &str, child: &Child) -> Result<usize, EditError> {
-    if document(&session.tree()?)?.is_some() {
-        let root = |tree: &Tree<'_>| {
+    let tree = session.tree()?;
+    if document(&tree)?.is_some() {
+        let root = |tree: &Tree| {
             document(tree)?.map(|document| document.root).ok_or(EditError::NoV1Alpha1 { path: "SysctlConfig".into() })
         };
         return containers::put(session, PARAMS, root, child);
@@ -179,7 +180,7 @@ fn add_to_document(session: &mut Session, name: &str, wanted: &str, child: &Chil
     Ok(at)
 }
 
-fn document(tree: &Tree<'_>) -> Result<Option<locate::Located>, EditError> {
+fn document(tree: &Tree) -> Result<Option<locate::Located>, EditError> {
     Ok(locate::documents(tree)?.into_iter().find(|document| document.kind == DocumentKind::Sysctl))
 }
 
@@ -213,7 +214,7 @@ fn revert_one(session: &mut Session, name: &str, home: Home, prior: Option<Strin
 }
 
 /// The mapping that an occurrence stands in, if an edit there changes that mapping alone.
-fn strict(tree: &Tree<'_>, own: &Occurrence) -> Result<Container, EditError> {
+fn strict(tree: &Tree, own: &Occurrence) -> Result<Container, EditError> {
     let steps = if own.home == Home::V1alpha1 { SYSCTLS } else { PARAMS };
     let shared = || EditError::Shared { line: own.line, path: own.path(), how: "supplied from elsewhere" };
     let container = containers::find(tree, own.root, steps)?.ok_or_else(shared)?;
@@ -223,7 +224,7 @@ fn strict(tree: &Tree<'_>, own: &Occurrence) -> Result<Container, EditError> {
     }
 }
 
-fn take(tree: &Tree<'_>, own: &Occurrence) -> Result<Vec<Splice>, EditError> {
+fn take(tree: &Tree, own: &Occurrence) -> Result<Vec<Splice>, EditError> {
     let container = strict(tree, own)?;
     locate::unshared(tree, own.value, &own.path())?;
     let index = tree.entries(container.id).iter().position(|(key, _)| *key == own.key).unwrap_or_default();
@@ -231,7 +232,7 @@ fn take(tree: &Tree<'_>, own: &Occurrence) -> Result<Vec<Splice>, EditError> {
 }
 
 /// Replaces a value in place. `raw` may be empty: the nothing behind a colon.
-fn replace(tree: &Tree<'_>, own: &Occurrence, raw: &str) -> Result<Splice, EditError> {
+fn replace(tree: &Tree, own: &Occurrence, raw: &str) -> Result<Splice, EditError> {
     let path = own.path();
     strict(tree, own)?;
     let colon = locate::colon(tree, own.key, &path)?;
@@ -251,13 +252,13 @@ fn replace(tree: &Tree<'_>, own: &Occurrence, raw: &str) -> Result<Splice, EditE
     }
     Ok(match (written.is_empty(), raw.is_empty()) {
         (true, _) => Splice::insert(colon + 1, format!(" {raw}")),
-        (false, true) => place::empty(tree.text, colon + 1..node.span.end),
+        (false, true) => place::empty(&tree.text, colon + 1..node.span.end),
         (false, false) => Splice::replace(node.span.clone(), raw),
     })
 }
 
 /// Takes the document for ours in which nothing but our sysctls is.
-pub(super) fn adopt_document(tree: &Tree<'_>, record: &mut Record) -> Result<(), EditError> {
+pub(super) fn adopt_document(tree: &Tree, record: &mut Record) -> Result<(), EditError> {
     let ours: Vec<_> = occurrences(tree)?.into_iter().filter(|found| found.home == Home::Document).collect();
     if !ours.is_empty() && ours.iter().all(|found| record.sysctls.contains_key(&found.name)) {
         record.containers.insert("SysctlConfig".into(), Token::Absent);

@@ -74,7 +74,7 @@ impl Lines {
 /// What edits of a scalar's text come to in the configuration. `column` is that of the key before the scalar, `step`
 /// the indentation of what is below it.
 pub(super) fn splices(
-    tree: &Tree<'_>,
+    tree: &Tree,
     scalar: Id,
     key: &Container,
     edits: &[LineEdit],
@@ -101,12 +101,12 @@ pub(super) fn splices(
 }
 
 /// The raw lines below the header of a block scalar, with their line ends.
-fn body(tree: &Tree<'_>, scalar: Id) -> Vec<Range<usize>> {
+fn body(tree: &Tree, scalar: Id) -> Vec<Range<usize>> {
     let span = tree.node(scalar).span.clone();
-    let mut at = source::line_end(tree.text, span.start);
+    let mut at = source::line_end(&tree.text, span.start);
     let mut lines = Vec::new();
     while at < span.end {
-        let end = source::line_end(tree.text, at);
+        let end = source::line_end(&tree.text, at);
         lines.push(at..end);
         at = end;
     }
@@ -125,8 +125,8 @@ fn block_indent(text: &str, raw: &[Range<usize>], value: &str) -> Option<usize> 
     (written[indent..] == *first && written[..indent].bytes().all(|byte| byte == b' ')).then_some(indent)
 }
 
-fn literal(tree: &Tree<'_>, scalar: Id, value: &str, key: &Container, edits: &[LineEdit]) -> Option<Vec<Splice>> {
-    let text = tree.text;
+fn literal(tree: &Tree, scalar: Id, value: &str, key: &Container, edits: &[LineEdit]) -> Option<Vec<Splice>> {
+    let text = &tree.text;
     let raw = body(tree, scalar);
     let indent = match block_indent(text, &raw, value) {
         Some(indent) => indent,
@@ -167,8 +167,8 @@ fn literal(tree: &Tree<'_>, scalar: Id, value: &str, key: &Container, edits: &[L
 
 /// A folded scalar whose lines with text stand each on a line of their own. A new line needs a blank one before it,
 /// which folds to the line end, and must not be indented.
-fn folded(tree: &Tree<'_>, scalar: Id, value: &str, edits: &[LineEdit]) -> Option<Vec<Splice>> {
-    let text = tree.text;
+fn folded(tree: &Tree, scalar: Id, value: &str, edits: &[LineEdit]) -> Option<Vec<Splice>> {
+    let text = &tree.text;
     let raw = body(tree, scalar);
     let indent = block_indent(text, &raw, value)?;
     let is_blank = |line: &Range<usize>| text[line.clone()].trim().is_empty();
@@ -234,7 +234,7 @@ fn folded(tree: &Tree<'_>, scalar: Id, value: &str, edits: &[LineEdit]) -> Optio
 }
 
 /// A text in double quotes on one line.
-fn quoted(tree: &Tree<'_>, scalar: Id, value: &str, edits: &[LineEdit]) -> Option<Vec<Splice>> {
+fn quoted(tree: &Tree, scalar: Id, value: &str, edits: &[LineEdit]) -> Option<Vec<Splice>> {
     let span = tree.node(scalar).span.clone();
     let raw = tree.text.get(span.start + 1..span.end - 1)?;
     if raw.contains('\n') {
@@ -302,7 +302,7 @@ fn unescape(raw: &str, value: &str) -> Option<Vec<Option<usize>>> {
 }
 
 /// A text that is written as it is, where only stretches within a line are replaced, by what needs no escape.
-fn verbatim(tree: &Tree<'_>, scalar: Id, value: &str, style: ScalarStyle, edits: &[LineEdit]) -> Option<Vec<Splice>> {
+fn verbatim(tree: &Tree, scalar: Id, value: &str, style: ScalarStyle, edits: &[LineEdit]) -> Option<Vec<Splice>> {
     let span = tree.node(scalar).span.clone();
     let start = if style == ScalarStyle::SingleQuoted { span.start + 1 } else { span.start };
     (tree.text.get(start..start + value.len())? == value).then_some(())?;

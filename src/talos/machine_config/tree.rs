@@ -3,7 +3,6 @@
 //! The parser is granit-parser: the one in the tree already (serde-saphyr stands on it), with byte ranges, comments,
 //! anchors, tags and styles as events, and with libyaml's reading of what the two schools of YAML see differently.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -15,9 +14,9 @@ pub(super) type Id = usize;
 
 /// What a node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kind<'s> {
+pub(super) enum Kind {
     Scalar {
-        value: Cow<'s, str>,
+        value: String,
         style: ScalarStyle,
     },
     Mapping {
@@ -34,8 +33,8 @@ pub(super) enum Kind<'s> {
 
 /// A node and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node<'s> {
-    pub(super) kind: Kind<'s>,
+pub(super) struct Node {
+    pub(super) kind: Kind,
     /// The value. Of a block collection, from its first to its last leaf; of a block scalar, from its header to its
     /// last line that is part of the value.
     pub(super) span: Range<usize>,
@@ -43,7 +42,7 @@ pub(super) struct Node<'s> {
     pub(super) tag: Option<(String, Range<usize>)>,
 }
 
-impl Node<'_> {
+impl Node {
     /// Where it starts, its anchor and tag included.
     pub(super) fn start(&self) -> usize {
         let anchor = self.anchor.as_ref().map_or(usize::MAX, |(_, range)| range.start);
@@ -68,17 +67,17 @@ pub(super) struct Document {
 
 /// A parsed configuration.
 #[derive(Debug)]
-pub(super) struct Tree<'s> {
-    pub(super) text: &'s str,
-    pub(super) nodes: Vec<Node<'s>>,
+pub(super) struct Tree {
+    pub(super) text: String,
+    pub(super) nodes: Vec<Node>,
     pub(super) documents: Vec<Document>,
     pub(super) comments: Vec<Range<usize>>,
     /// The anchors that some alias uses.
     pub(super) used_anchors: HashSet<usize>,
 }
 
-impl<'s> Tree<'s> {
-    pub(super) fn parse(text: &'s str) -> Result<Self, EditError> {
+impl Tree {
+    pub(super) fn parse(text: &str) -> Result<Self, EditError> {
         let options = granit_parser::options! {
             emit_anchor_events: true,
             block_scalar_eof_without_line_feed: true,
@@ -98,7 +97,7 @@ impl<'s> Tree<'s> {
         Ok(builder.tree)
     }
 
-    pub(super) fn node(&self, id: Id) -> &Node<'s> {
+    pub(super) fn node(&self, id: Id) -> &Node {
         &self.nodes[id]
     }
 
@@ -111,7 +110,7 @@ impl<'s> Tree<'s> {
     }
 
     pub(super) fn line(&self, id: Id) -> usize {
-        source::line_of(self.text, self.nodes[id].start())
+        source::line_of(&self.text, self.nodes[id].start())
     }
 
     pub(super) fn scalar(&self, id: Id) -> Option<(&str, ScalarStyle)> {
@@ -126,7 +125,7 @@ impl<'s> Tree<'s> {
         let node = &self.nodes[id];
         node.tag.as_ref().is_none_or(|(tag, _)| tag == "null")
             && matches!(&node.kind, Kind::Scalar { value, style: ScalarStyle::Plain }
-                if matches!(&**value, "" | "~" | "null" | "Null" | "NULL"))
+                if matches!(value.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
     /// Whether it is written as nothing at all.
@@ -218,7 +217,8 @@ fn header_in(line: &str) -> Option<usize> {
 
 /// Collects events into a tree.
 struct Builder<'s> {
-    tree: Tree<'s>,
+    text: &'s str,
+    tree: Tree,
     open: Vec<Open>,
     marker: Option<Range<usize>>,
     anchors: HashMap<usize, Id>,
@@ -234,8 +234,9 @@ struct Open {
 impl<'s> Builder<'s> {
     fn new(text: &'s str) -> Self {
         Self {
+            text,
             tree: Tree {
-                text,
+                text: text.to_owned(),
                 nodes: Vec::new(),
                 documents: Vec::new(),
                 comments: Vec::new(),
@@ -278,10 +279,10 @@ impl<'s> Builder<'s> {
             Event::Scalar(value, style, ..) => {
                 let tag = tag(&event);
                 let range = match style {
-                    ScalarStyle::Literal | ScalarStyle::Folded => block_scalar(self.tree.text, value, range),
+                    ScalarStyle::Literal | ScalarStyle::Folded => block_scalar(self.text, value, range),
                     _ => range,
                 };
-                self.leaf(Kind::Scalar { value: value.clone(), style: *style }, range, tag);
+                self.leaf(Kind::Scalar { value: value.to_string(), style: *style }, range, tag);
             }
             Event::SequenceStart(style, ..) => {
                 let tag = tag(&event);
@@ -307,12 +308,12 @@ impl<'s> Builder<'s> {
         Ok(())
     }
 
-    fn leaf(&mut self, kind: Kind<'s>, span: Range<usize>, tag: Option<(String, Range<usize>)>) {
+    fn leaf(&mut self, kind: Kind, span: Range<usize>, tag: Option<(String, Range<usize>)>) {
         let id = self.push(Node { kind, span, anchor: None, tag });
         self.attach(id);
     }
 
-    fn open(&mut self, kind: Kind<'s>, span: Range<usize>, tag: Option<(String, Range<usize>)>) {
+    fn open(&mut self, kind: Kind, span: Range<usize>, tag: Option<(String, Range<usize>)>) {
         let id = self.push(Node { kind, span, anchor: None, tag });
         self.open.push(Open { id, key: None });
     }
@@ -343,17 +344,17 @@ impl<'s> Builder<'s> {
             return;
         }
         let key = &mut self.tree.nodes[key];
-        let rest = &self.tree.text[key.span.end..];
+        let rest = &self.text[key.span.end..];
         if let Kind::Scalar { value, style: ScalarStyle::Plain } = &mut key.kind
             && rest.starts_with(':')
             && rest[1..].starts_with([',', '}', ']', '{', '['])
         {
-            value.to_mut().push(':');
+            value.push(':');
             key.span.end += 1;
         }
     }
 
-    fn push(&mut self, node: Node<'s>) -> Id {
+    fn push(&mut self, node: Node) -> Id {
         self.tree.nodes.push(node);
         self.last = self.tree.nodes.len() - 1;
         self.last

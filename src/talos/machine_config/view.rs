@@ -11,7 +11,7 @@ pub fn view(bytes: &[u8], cri_plugin: &str) -> Result<View, EditError> {
     of_tree(&Tree::parse(source::text(bytes)?)?, cri_plugin)
 }
 
-pub(super) fn of_tree(tree: &Tree<'_>, cri_plugin: &str) -> Result<View, EditError> {
+pub(super) fn of_tree(tree: &Tree, cri_plugin: &str) -> Result<View, EditError> {
     let mut view = View { has_v1alpha1: locate::v1alpha1(tree)?.is_some(), ..View::default() };
     for module in modules::occurrences(tree)? {
         let place = module.place();
