@@ -115,7 +115,7 @@ pub(super) fn remove(text: &str, plugin: &str, setting: &Setting, made_table: bo
     if made_table {
         let document = parse(text)?;
         if let Some(Item::Table(table)) = table(&document, plugin)?
-            && table.len() == 1
+            && table.iter().all(|(key, item)| key == KEY || has_own_header(item))
             && !table.is_implicit()
             && !table.is_dotted()
             && let Some(header) = table.span()
@@ -131,6 +131,15 @@ pub(super) fn remove(text: &str, plugin: &str, setting: &Setting, made_table: bo
         }
     }
     Ok(header_alone.into_iter().chain([own]).map(LineEdit::Delete).collect())
+}
+
+/// Whether a table is written with headers of its own, which do not need that of the table around it.
+fn has_own_header(item: &Item) -> bool {
+    match item {
+        Item::Table(table) => !table.is_dotted(),
+        Item::ArrayOfTables(_) => true,
+        _ => false,
+    }
 }
 
 /// The fragment's lines without the setting and, if that is ours and bare, its table's header: what is somebody's own.

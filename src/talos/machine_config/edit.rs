@@ -20,6 +20,9 @@ use super::{
 pub fn edit(bytes: &[u8], desired: &Desired, record: &Record, backend: Backend) -> Result<Edited, EditError> {
     desired::check(desired)?;
     let mut session = Session::new(bytes, record)?;
+    // What cannot be read is refused before anything is done, whether it is in the way or not.
+    let plugin = desired.default_runtime.as_ref().map_or("", |runtime| runtime.cri_plugin.as_str());
+    view::of_tree(&*session.tree()?, plugin)?;
     take_back(&mut session, desired)?;
     for module in &desired.modules {
         modules::set(&mut session, module, backend)?;

@@ -249,11 +249,7 @@ impl Theirs<'_> {
     }
 }
 
-fn treat_modules(
-    tree: &Tree,
-    records: [&Record; 2],
-    treatments: &mut HashMap<Id, Treatment>,
-) -> Result<(), EditError> {
+fn treat_modules(tree: &Tree, records: [&Record; 2], treatments: &mut HashMap<Id, Treatment>) -> Result<(), EditError> {
     for occurrence in modules::occurrences(tree)? {
         let name = normal_name(&occurrence.name);
         let mut known = records.iter().filter_map(|record| record.modules.get(&name)).peekable();
@@ -269,11 +265,7 @@ fn treat_modules(
     Ok(())
 }
 
-fn treat_sysctls(
-    tree: &Tree,
-    records: [&Record; 2],
-    treatments: &mut HashMap<Id, Treatment>,
-) -> Result<(), EditError> {
+fn treat_sysctls(tree: &Tree, records: [&Record; 2], treatments: &mut HashMap<Id, Treatment>) -> Result<(), EditError> {
     for occurrence in sysctls::occurrences(tree)? {
         let places = |record: &&Record| {
             record.sysctls.get(&occurrence.name).and_then(|places| places.get(&occurrence.home)).cloned()
@@ -288,11 +280,7 @@ fn treat_sysctls(
     Ok(())
 }
 
-fn treat_runtime(
-    tree: &Tree,
-    records: [&Record; 2],
-    treatments: &mut HashMap<Id, Treatment>,
-) -> Result<(), EditError> {
+fn treat_runtime(tree: &Tree, records: [&Record; 2], treatments: &mut HashMap<Id, Treatment>) -> Result<(), EditError> {
     for part in runtime::parts(tree)? {
         for runtime in records.iter().filter_map(|record| record.default_runtime.as_ref()) {
             let Some(place) = runtime.places.iter().find(|place| place.fragment == part.name) else { continue };
@@ -379,12 +367,7 @@ fn seen_as_wanted(tree: &Tree, desired: &Desired) -> Result<(), &'static str> {
 }
 
 /// Whether what is no longer ours is gone, or says again what it said before.
-fn taken_back(
-    old: &Tree,
-    new: &Tree,
-    before: &Record,
-    after: &Record,
-) -> Result<Result<(), &'static str>, EditError> {
+fn taken_back(old: &Tree, new: &Tree, before: &Record, after: &Record) -> Result<Result<(), &'static str>, EditError> {
     let count = |tree: &Tree| -> Result<BTreeMap<String, usize>, EditError> {
         let mut counts = BTreeMap::new();
         for occurrence in modules::occurrences(tree)? {

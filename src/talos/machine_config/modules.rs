@@ -49,8 +49,10 @@ pub(super) fn occurrences(tree: &Tree) -> Result<Vec<Occurrence>, EditError> {
     let mut found = Vec::new();
     let mut add = |home, document: usize, index: usize, at: Id| {
         let mapping = tree.resolve(at);
-        let name = locate::read(tree, mapping, &["name"]).and_then(|name| tree.scalar(name));
-        if let Some((name, _)) = name {
+        // Without a name it is a module with an empty one, to Talos too.
+        let name = locate::read(tree, mapping, &["name"]).filter(|name| !tree.is_null(*name));
+        let name = name.map_or(Some(""), |name| tree.scalar(name).map(|(name, _)| name));
+        if let Some(name) = name.filter(|_| matches!(tree.node(mapping).kind, Kind::Mapping { .. })) {
             found.push(Occurrence {
                 home,
                 document,

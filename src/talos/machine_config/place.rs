@@ -321,13 +321,7 @@ fn commented(tree: &Tree, at: usize, path: &str) -> EditError {
 }
 
 /// Takes a child of a block collection out, line by line; comments within stay.
-fn take_lines(
-    tree: &Tree,
-    start: usize,
-    last: Id,
-    next: Option<usize>,
-    path: &str,
-) -> Result<Vec<Splice>, EditError> {
+fn take_lines(tree: &Tree, start: usize, last: Id, next: Option<usize>, path: &str) -> Result<Vec<Splice>, EditError> {
     let text = &tree.text;
     let line = source::line_start(text, start);
     if !text[line..start].bytes().all(|byte| byte == b' ') {

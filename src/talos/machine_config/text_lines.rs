@@ -73,12 +73,7 @@ impl Lines {
 
 /// What edits of a scalar's text come to in the configuration. `column` is that of the key before the scalar, `step`
 /// the indentation of what is below it.
-pub(super) fn splices(
-    tree: &Tree,
-    scalar: Id,
-    key: &Container,
-    edits: &[LineEdit],
-) -> Result<Vec<Splice>, EditError> {
+pub(super) fn splices(tree: &Tree, scalar: Id, key: &Container, edits: &[LineEdit]) -> Result<Vec<Splice>, EditError> {
     let refuse = |how| {
         Err(EditError::Layout {
             line: tree.line(scalar),

@@ -148,3 +148,9 @@ fn an_imported_fragment_goes_whole_when_it_is_all_ours() {
     let back = edit(text.as_bytes(), &Desired::default(), &record, Backend::V1Alpha1).unwrap();
     assert_eq!(String::from_utf8(back.bytes).unwrap(), "machine:\n  type: worker\n  files:\n    - path: /var/x\n");
 }
+
+#[test]
+fn a_table_below_does_not_make_the_table_theirs() {
+    let below = part("|\n        [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata]\n          a = 1\n");
+    round_trip(&below, &default_runtime(), Backend::V1Alpha1);
+}

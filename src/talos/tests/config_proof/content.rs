@@ -243,6 +243,9 @@ fn toml(dice: &mut Dice) -> String {
             ));
         }
     }
+    if !text.contains("containerd") && dice.percent(20) {
+        text.push_str(&format!("[plugins.\"{CRI}\".containerd.runtimes.kata]\n  runtime_type = \"x\"\n"));
+    }
     if dice.percent(30) {
         text.push_str("[debug]\n  level = \"info\"\n");
     }
