@@ -89,10 +89,13 @@ pub(crate) struct LoadFailure {
 /// The failure of `module` in one error of the KernelModuleSpecController, which holds a line for each module.
 pub(crate) fn load_failure(module: &str, error: &str) -> Option<LoadFailure> {
     let wanted = kernel_name(module);
-    let line = error.lines().map(str::trim).find(|line| {
-        line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-'))
-            .any(|word| kernel_name(word) == wanted)
-    })?;
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let mut lines = error.lines().map(str::trim);
+    // The module that was asked for stands in quotes; behind it may stand another one that it needs.
+    let line = lines
+        .clone()
+        .find(|line| line.split('"').nth(1).is_some_and(|asked| kernel_name(asked) == wanted))
+        .or_else(|| lines.find(|line| line.split(|c| !is_word(c)).any(|word| kernel_name(word) == wanted)))?;
     let lower = line.to_ascii_lowercase();
     let (advice, is_final) = if lower.contains("module not found") || lower.contains("no such file") {
         (
@@ -160,6 +163,18 @@ mod tests {
             assert_eq!(failure, Some((true, is_final)), "{module}");
         }
         assert_eq!(load_failure("nvidia_uvm", error), None);
+    }
+
+    #[test]
+    fn a_module_that_another_one_needs_is_told_from_it() {
+        let error = "error loading module \"nvidia_drm\": load nvidia_modeset failed: key was rejected by service\nerror loading module \"nvidia_modeset\": load nvidia_modeset failed: key was rejected by service";
+        let text = load_failure("nvidia_modeset", error).map(|failure| failure.text);
+        assert!(text.is_some_and(|text| text.starts_with("error loading module \"nvidia_modeset\"")));
+        let needed = load_failure(
+            "nvidia_modeset",
+            "error loading module \"nvidia_drm\": load nvidia_modeset failed: invalid argument",
+        );
+        assert!(needed.is_some(), "its own line may not be there yet");
     }
 
     #[test]
