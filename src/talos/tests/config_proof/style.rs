@@ -57,11 +57,13 @@ pub(crate) struct Writer<'d> {
     /// The indentation below which a comment must stay after a block scalar.
     ceiling: Option<usize>,
     anchors: usize,
+    /// `sysfs` is written already: the one place that can share its value with the sysctls.
+    sysfs: bool,
 }
 
 impl<'d> Writer<'d> {
     pub(crate) fn new(dice: &'d mut Dice, features: &'d mut Features, style: Style) -> Self {
-        Self { dice, features, style, out: String::new(), ceiling: None, anchors: 0 }
+        Self { dice, features, style, out: String::new(), ceiling: None, anchors: 0, sysfs: false }
     }
 
     /// A whole stream.
@@ -69,8 +71,13 @@ impl<'d> Writer<'d> {
         if self.dice.percent(10) {
             self.out.push_str("# a licence, a generator's name\n");
         }
+        let directive = self.dice.percent(5);
+        if directive {
+            self.features.count("directives");
+            self.out.push_str(self.dice.word(&["%YAML 1.1\n", "%TAG !e! tag:example.com,2000:\n"]));
+        }
         for (number, document) in documents.iter().enumerate() {
-            self.document(number > 0, document);
+            self.document(directive || number > 0, document);
         }
         self.finish()
     }
@@ -78,7 +85,7 @@ impl<'d> Writer<'d> {
     fn document(&mut self, marked: bool, document: &Node) {
         if marked || self.dice.percent(20) {
             self.features.count_if(!marked, "a leading document mark");
-            if marked && self.dice.percent(6) {
+            if marked && !self.out.starts_with('%') && self.dice.percent(6) {
                 self.features.count("null documents");
                 self.out.push_str("---\n# nothing\n");
             }
@@ -188,10 +195,26 @@ impl<'d> Writer<'d> {
                 self.between(indent);
                 self.indent(indent);
             }
+            if key == "sysctls" && value.len() > 0 && !self.sysfs && self.dice.percent(3) {
+                self.shared_sysctls(value, indent);
+                continue;
+            }
             self.entry(key, value, indent);
             self.spread(key, value, indent);
         }
         self.after_last(indent);
+    }
+
+    /// An edit of one would change the other, so it is refused.
+    fn shared_sysctls(&mut self, value: &Node, indent: usize) {
+        self.features.count("an anchor on the way to ours");
+        self.sysfs = true;
+        self.out.push_str("sysctls: &shared\n");
+        self.ceiling = None;
+        self.mapping(value, indent + self.style.step, false);
+        self.indent(indent);
+        self.out.push_str("sysfs: *shared\n");
+        self.ceiling = None;
     }
 
     fn after_last(&mut self, indent: usize) {
@@ -206,9 +229,14 @@ impl<'d> Writer<'d> {
 
     /// What only the text has: aliases and merges of what was just written.
     fn spread(&mut self, key: &str, value: &Node, indent: usize) {
-        if key == "env" && matches!(value, Node::Mapping(entries) if entries.len() > 1) && self.dice.percent(40) {
+        if key == "env"
+            && !self.sysfs
+            && matches!(value, Node::Mapping(entries) if entries.len() > 1)
+            && self.dice.percent(40)
+        {
             self.features.count("anchors");
             self.features.count("aliases");
+            self.sysfs = true;
             self.anchors += 1;
             let name = format!("labels{}", self.anchors);
             let lines = [format!("sysfs: &{name} {{a: b, c: 'd'}}"), format!("nodeAnnotations: *{name}")];
@@ -235,9 +263,22 @@ impl<'d> Writer<'d> {
     }
 
     fn entry(&mut self, key: &str, value: &Node, indent: usize) {
-        let key = self.key(key);
-        self.out.push_str(&key);
-        self.out.push_str(if self.dice.percent(self.style.blanks / 4) { " :" } else { ":" });
+        let mut is_text = matches!(value, Node::Text(_));
+        if key.starts_with("KEY_") && self.dice.percent(5) {
+            self.features.count("complex keys");
+            is_text = false;
+            self.out.push_str(&format!("? {key}\n"));
+            self.indent(indent);
+            self.out.push(':');
+        } else {
+            let key = self.key(key);
+            self.out.push_str(&key);
+            self.out.push_str(if self.dice.percent(self.style.blanks / 4) { " :" } else { ":" });
+        }
+        if is_text && self.dice.percent(self.style.blanks / 4) {
+            self.features.count("tabs");
+            self.out.push('\t');
+        }
         self.value(value, indent, self.style.step, self.style.dash);
     }
 
