@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::record::{Home, ModuleRecord, Record, SysctlRecord};
+use super::record::{Home, ModuleRecord, Record, SysctlRecord, Token};
 use super::session::Session;
 use super::tree::Tree;
 use super::{
@@ -80,10 +80,19 @@ pub fn adopt(bytes: &[u8], desired: &Desired) -> Result<Record, EditError> {
         {
             let ours = ModuleRecord::Ours { home: home(first.form), count: found.places.len(), other: None };
             record.modules.insert(name, ours);
+            if first.form == Form::V1Alpha1 {
+                // A container counts as made by us, so that it goes with the last of ours if nothing else is in it.
+                for path in ["machine.kernel", "machine.kernel.modules"] {
+                    record.containers.insert(path.into(), Token::Absent);
+                }
+            }
         }
     }
     for key in desired.sysctls.keys() {
         if let Some(places) = view.sysctl_places.get(key) {
+            if places.iter().any(|place| place.form == Form::V1Alpha1) {
+                record.containers.insert("machine.sysctls".into(), Token::Absent);
+            }
             let ours = places.iter().map(|place| (home(place.form), None));
             record.sysctls.insert(key.clone(), SysctlRecord::from_iter(ours));
         }

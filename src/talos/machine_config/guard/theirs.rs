@@ -55,6 +55,9 @@ enum Treatment {
     Out,
     /// The value is ours, the key before it is not.
     ValueOnly,
+    /// A block collection of somebody's of which everything in it is ours, or the nothing that is left of one: the two read
+    /// the same once ours is out.
+    Emptied,
     /// A CRI fragment's text with our setting in it.
     Lines(Vec<String>),
 }
@@ -87,6 +90,10 @@ impl<'s> Theirs<'s> {
         let tag = node.tag.as_ref().map(|(tag, _)| tag.clone());
         self.spans.extend(node.anchor.iter().map(|(_, range)| range.clone()));
         self.spans.extend(node.tag.iter().map(|(_, range)| range.clone()));
+        if matches!(treatments.get(&id), Some(Treatment::Emptied)) {
+            self.events.push(Event::Ours);
+            return;
+        }
         match &node.kind {
             Kind::Scalar { style, .. } if matches!(treatments.get(&id), Some(Treatment::Lines(_))) => {
                 if let Some(Treatment::Lines(lines)) = treatments.get(&id) {
@@ -226,8 +233,13 @@ fn treat_containers(
             let Some(parent) = locate::read(tree, document.root, parents) else { continue };
             let Some((key, value)) = locate::field(tree, parent, last, path).ok().flatten() else { continue };
             there.insert(path);
-            if recorded.contains(path) && is_out(tree, value, treatments) {
+            if !is_out(tree, value, treatments) {
+                continue;
+            }
+            if recorded.contains(path) {
                 treatments.insert(key, Treatment::Out);
+            } else if !tree.node(value).has_properties() && is_emptied(tree, value) {
+                treatments.insert(value, Treatment::Emptied);
             }
         }
         if document.kind == locate::DocumentKind::Sysctl {
@@ -244,6 +256,16 @@ fn treat_containers(
         }
     }
     Ok(())
+}
+
+/// Whether a container is a block collection with something in it, or the nothing behind a key.
+fn is_emptied(tree: &Tree, id: Id) -> bool {
+    match &tree.node(id).kind {
+        Kind::Mapping { flow, entries } => !flow && !entries.is_empty(),
+        Kind::Sequence { flow, items } => !flow && !items.is_empty(),
+        Kind::Scalar { .. } => tree.node(id).span.is_empty(),
+        Kind::Alias(_) => false,
+    }
 }
 
 /// Whether nothing is left of a container once what is ours is out.

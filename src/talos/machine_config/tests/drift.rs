@@ -119,3 +119,23 @@ fn an_import_takes_what_stands_there_for_ours() {
         "machine:\n  kernel:\n    modules:\n      - name: other\n  sysctls:\n    a.b: c\n"
     );
 }
+
+#[test]
+fn an_import_of_all_that_a_container_holds_takes_the_container_for_ours_too() {
+    let before = "machine:\n  kernel:\n    modules:\n      - name: nvidia\n      - name: nvidia_uvm\n  sysctls:\n    net.core.bpf_jit_harden: \"1\"\n  type: worker\n";
+    let record = super::super::adopt(before.as_bytes(), &guide()).unwrap();
+    let back = edit(before.as_bytes(), &Desired::default(), &record, Backend::V1Alpha1).unwrap();
+    assert_eq!(String::from_utf8(back.bytes).unwrap(), BARE);
+    let commented = before.replace("    modules:\n", "    modules:\n      # theirs\n");
+    let back = edit(commented.as_bytes(), &Desired::default(), &record, Backend::V1Alpha1).unwrap();
+    assert!(String::from_utf8(back.bytes).unwrap().contains("# theirs"));
+}
+
+#[test]
+fn the_last_of_ours_can_be_taken_out_of_a_container_that_somebody_else_emptied() {
+    let before = "machine:\n  kernel:\n    modules:\n      - name: theirs\n  sysctls:\n    a.b: c\n  type: worker\n";
+    let (_, back) = drift(before, &guide(), Backend::V1Alpha1, |text| {
+        text.replace("      - name: theirs\n", "").replace("    a.b: c\n", "")
+    });
+    assert_eq!(back, "machine:\n  kernel:\n    modules:\n  sysctls:\n  type: worker\n");
+}
