@@ -14,7 +14,7 @@ impl Writer<'_> {
         }
         self.space();
         if plain(text) && !self.dice.percent(self.style.quotes) {
-            if text.contains(' ') && self.dice.percent(30) && self.style.blanks > 0 {
+            if text.contains(' ') && self.dice.percent(80) && self.style.blanks > 0 {
                 self.features.count("scalars on several lines");
                 let folded = text.replacen(' ', &format!("\n{}", " ".repeat(indent + step)), 1);
                 self.out.push_str(&folded);
