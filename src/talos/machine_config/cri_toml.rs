@@ -112,25 +112,26 @@ pub(super) fn remove(text: &str, plugin: &str, setting: &Setting, made_table: bo
     }
     let mut own = line..line + 1;
     let mut header_alone = None;
-    if made_table {
-        let document = parse(text)?;
-        if let Some(Item::Table(table)) = table(&document, plugin)?
-            && table.iter().all(|(key, item)| key == KEY || has_own_header(item))
-            && !table.is_implicit()
-            && !table.is_dotted()
-            && let Some(header) = table.span()
-        {
-            let header_line = lines.line_of(header.start);
-            if text[lines.ranges()[header_line].clone()].trim() == text[header].trim() {
-                if header_line + 1 == line {
-                    own.start = header_line;
-                } else {
-                    header_alone = Some(header_line..header_line + 1);
-                }
-            }
+    if made_table && let Some(header_line) = bare_header(text, plugin, &lines)? {
+        if header_line + 1 == line {
+            own.start = header_line;
+        } else {
+            header_alone = Some(header_line..header_line + 1);
         }
     }
     Ok(header_alone.into_iter().chain([own]).map(LineEdit::Delete).collect())
+}
+
+/// The line of the table's header, if nothing but our setting is in the table and nothing else on the line.
+fn bare_header(text: &str, plugin: &str, lines: &Lines) -> Result<Option<usize>, String> {
+    let document = parse(text)?;
+    let Some(Item::Table(table)) = table(&document, plugin)? else { return Ok(None) };
+    let is_bare = table.iter().all(|(key, item)| key == KEY || has_own_header(item));
+    let Some(header) = table.span().filter(|_| is_bare && !table.is_implicit() && !table.is_dotted()) else {
+        return Ok(None);
+    };
+    let line = lines.line_of(header.start);
+    Ok((text[lines.ranges()[line].clone()].trim() == text[header].trim()).then_some(line))
 }
 
 /// Whether a table is written with headers of its own, which do not need that of the table around it.
@@ -142,13 +143,30 @@ fn has_own_header(item: &Item) -> bool {
     }
 }
 
-/// The fragment's lines without the setting and, if that is ours and bare, its table's header: what is somebody's own.
+/// The fragment's lines and values without the setting and, if that is ours and bare, its table's header: what is
+/// somebody's own.
 pub(super) fn foreign_lines(text: &str, plugin: &str, made_table: bool) -> Option<Vec<String>> {
     let setting = find(text, plugin).ok()?;
     let edits = match &setting {
         Some(setting) => remove(text, plugin, setting, made_table).ok()?,
+        // Somebody took the setting out and left our header.
+        None if made_table => {
+            bare_header(text, plugin, &Lines::of(text)).ok()?.map(|line| LineEdit::Delete(line..line + 1)).into_iter().collect()
+        }
         None => Vec::new(),
     };
     let rest = Lines::of(text).edited(text, &edits);
-    Some(rest.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    // Indentation says nothing in TOML, and may change when the first line of a block scalar goes, whose indentation
+    // counts for the rest. Where it does say something, within strings, the values tell.
+    let mut foreign: Vec<_> = rest.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    values("", parse(&rest).ok()?.as_item(), &mut foreign);
+    Some(foreign)
+}
+
+/// Every value with its path.
+fn values(path: &str, item: &Item, into: &mut Vec<String>) {
+    match item.as_table_like() {
+        Some(table) => table.iter().for_each(|(key, item)| values(&format!("{path}/{key}"), item, into)),
+        None => into.push(format!("{path} = {}", item.to_string().trim())),
+    }
 }

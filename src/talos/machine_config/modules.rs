@@ -157,11 +157,14 @@ fn add(session: &mut Session, module: &Module, backend: Backend) -> Result<(), E
     let place = session.place(at, home)?;
     // Ours even if the record has one of theirs: that one is gone, and what is put back on taking back is nothing less
     // than what somebody left.
-    let record =
-        session.record.modules.entry(name.clone()).or_insert(ModuleRecord::Ours { home, count: 1, other: None });
-    if let ModuleRecord::Ours { home: recorded, count, .. } = record {
-        *recorded = home;
-        *count = 1;
+    match session.record.modules.get_mut(&name) {
+        Some(ModuleRecord::Ours { home: recorded, count, .. }) => {
+            *recorded = home;
+            *count = 1;
+        }
+        Some(ModuleRecord::Theirs { .. }) | None => {
+            session.record.modules.insert(name.clone(), ModuleRecord::Ours { home, count: 1, other: None });
+        }
     }
     session.changes.push(Change {
         subject: Subject::Module(name),

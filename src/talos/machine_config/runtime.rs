@@ -203,8 +203,15 @@ fn add(session: &mut Session, wanted: &DefaultRuntime, backend: Backend) -> Resu
     let shown = session.place(at, home)?;
     let places = session.runtime_places(&wanted.cri_plugin);
     match places.iter_mut().find(|known| known.fragment == name) {
-        // Somebody removed it: what is there now is ours in its parts, what was there at first stays on record.
-        Some(known) => *known = RuntimePlace { prior: known.prior.take(), ..place },
+        // Somebody removed it: what is left of ours around it stays ours. What stood there at first went with it, so
+        // there is nothing to restore any more.
+        Some(known) => {
+            *known = RuntimePlace {
+                made_table: known.made_table || place.made_table,
+                made_fragment: known.made_fragment || place.made_fragment,
+                ..place
+            };
+        }
         None => places.push(place),
     }
     session.changes.push(Change {

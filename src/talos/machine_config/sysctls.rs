@@ -151,7 +151,8 @@ fn add(session: &mut Session, name: &str, wanted: &str, backend: Backend) -> Res
         Backend::Documents => (Home::Document, add_to_document(session, name, wanted, &child)?),
     };
     let place = session.place(at, home)?;
-    session.record.sysctls.entry(name.to_owned()).or_default().entry(home).or_insert(None);
+    // Ours even if the record has a value of theirs: somebody took that out.
+    session.record.sysctls.entry(name.to_owned()).or_default().insert(home, None);
     session.changes.push(Change {
         subject: Subject::Sysctl(name.to_owned()),
         action: Action::Add,

@@ -154,3 +154,24 @@ fn a_table_below_does_not_make_the_table_theirs() {
     let below = part("|\n        [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata]\n          a = 1\n");
     round_trip(&below, &default_runtime(), Backend::V1Alpha1);
 }
+
+#[test]
+fn a_setting_that_somebody_takes_out_of_our_fragment_is_mended_and_taken_back() {
+    let before = "machine:\n  type: worker\n";
+    for backend in [Backend::V1Alpha1, Backend::Documents] {
+        for instead in ["", "x = 1"] {
+            let first = edit(before.as_bytes(), &default_runtime(), &Record::default(), backend).unwrap();
+            let text = String::from_utf8(first.bytes).unwrap();
+            let changed = text.replace("default_runtime_name = \"nvidia\"", instead);
+            assert_ne!(changed, text);
+            let mended = edit(changed.as_bytes(), &default_runtime(), &first.record, backend)
+                .unwrap_or_else(|error| panic!("{backend:?} {instead:?} {error}\n{changed}"));
+            let back = edit(&mended.bytes, &Desired::default(), &mended.record, backend)
+                .unwrap_or_else(|error| panic!("{backend:?} {instead:?} {error}"));
+            assert!(back.record.is_empty(), "{:?}", back.record);
+            if instead.is_empty() {
+                assert_eq!(String::from_utf8(back.bytes).unwrap(), before, "{backend:?}: all that is left is ours");
+            }
+        }
+    }
+}
