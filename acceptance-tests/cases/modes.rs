@@ -101,6 +101,31 @@ fn a_runtime_part_that_was_there_before_keeps_its_other_settings_and_comes_back(
 }
 harness::on_recent_minors!(a_runtime_part_that_was_there_before_keeps_its_other_settings_and_comes_back);
 
+fn a_runtime_that_somebody_takes_out_up_to_1_13_shows_and_is_mended_by_the_mode_that_may_reboot(
+    case: &Case,
+) -> Result<()> {
+    let node = case.node()?;
+    let untouched = node.config()?;
+    let workspace = case.workspace_for(&node, &patch("default_runtime = true\napply_mode = \"reboot\""))?;
+    workspace.apply()?;
+    let text = node.config_text()?;
+    node.stage_config(text.replace("default_runtime_name = \"nvidia\"", "").as_bytes())?;
+    node.reboot()?;
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["update"]);
+    assert!(plan.change(ADDRESS)?.changed_attributes().contains(&"default_runtime".to_owned()));
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    assert!(node.config_text()?.contains("default_runtime_name = \"nvidia\""));
+    workspace.destroy()?;
+    node.reboot()?;
+    let left = node.config_text()?;
+    assert!(!left.contains("default_runtime_name") && left.len() >= untouched.len(), "{left}");
+    Ok(())
+}
+harness::on!(a_runtime_that_somebody_takes_out_up_to_1_13_shows_and_is_mended_by_the_mode_that_may_reboot:
+    12 on_talos_1_12, 13 on_talos_1_13);
+
 fn a_provider_that_is_configured_by_the_same_apply_plans_and_then_works(case: &Case) -> Result<()> {
     let node = case.node()?;
     let later = format!("resource \"terraform_data\" \"cluster\" {{\n  input = \"{}\"\n}}\n", node.endpoint()?);

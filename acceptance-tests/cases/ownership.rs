@@ -54,6 +54,10 @@ fn a_resource_that_is_renamed_by_a_moved_block_changes_nothing(case: &Case) -> R
     workspace.apply()?;
     let moved = format!("moved {{\n  from = {ADDRESS}\n  to = talos_nvidia_node_patch.second\n}}\n");
     workspace.write("main.tf", &harness::main_tf(&node, &format!("{}{moved}", second(""))))?;
+    let (patched, writes) = (node.config()?, node.count("ApplyConfiguration")?);
+    workspace.apply()?;
+    assert_eq!(node.count("ApplyConfiguration")?, writes, "a new name is nothing to the node");
+    expect_bytes(&node, &patched)?;
     expect_settled(&workspace)
 }
 harness::on_one_minor!(a_resource_that_is_renamed_by_a_moved_block_changes_nothing);
@@ -107,8 +111,8 @@ fn a_create_that_failed_half_way_is_taken_back_and_made_anew(case: &Case) -> Res
     let node = case.node_with(&NodeOptions::machine(machine))?;
     let untouched = node.config()?;
     let workspace = case.workspace_for(&node, &patch(""))?;
-    let error = workspace.apply_that_fails()?.only_error()?;
-    assert!(error.says("nvidia_modeset") && error.says("key was rejected"), "{error}");
+    let said = workspace.apply_that_fails()?.errors();
+    ensure!(said.iter().any(|error| error.says("Module nvidia_modeset") && error.says("key was rejected")), "{said:?}");
     assert!(workspace.state()?.is_tainted(ADDRESS)?);
 
     node.set_module("nvidia_modeset", &json!({"available": true}))?;

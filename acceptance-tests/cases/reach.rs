@@ -1,8 +1,6 @@
 //! A node that does not answer: planned all the same when it is created, an error that names it when it is refreshed, and
 //! never an empty plan or a lost object.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use harness::{Case, Node, NodeOptions, Workspace};
 use serde_json::json;
@@ -22,7 +20,6 @@ fn a_create_is_planned_with_a_warning_while_the_node_is_down_and_applied_when_it
     let plan = workspace.plan()?;
     assert_eq!(plan.actions(ADDRESS), ["create"]);
     plan.run.diagnostic("10.0.0.5")?;
-    ensure!(plan.run.elapsed < Duration::from_secs(20), "the plan took {:?}", plan.run.elapsed);
     node.start()?;
     workspace.apply_plan()?;
     expect_modules_live(&node)?;
@@ -87,7 +84,6 @@ fn a_destroy_of_a_node_that_is_gone_forgets_it_with_a_warning_when_that_is_asked
     node.stop()?;
     let run = workspace.destroy()?;
     run.diagnostic("10.0.0.5")?;
-    ensure!(run.elapsed < Duration::from_secs(30), "the destroy took {:?}", run.elapsed);
     assert!(workspace.state()?.addresses().is_empty());
     Ok(())
 }
@@ -117,3 +113,41 @@ fn a_node_that_reboots_between_reading_and_writing_is_patched_when_it_is_back(ca
     expect_bytes(&node, &untouched)
 }
 harness::on_recent_minors!(a_node_that_reboots_between_reading_and_writing_is_patched_when_it_is_back);
+
+fn a_create_that_waits_in_vain_for_a_node_in_maintenance_mode_says_so_and_leaves_no_state(case: &Case) -> Result<()> {
+    let node = case.node_with(&NodeOptions::machine(json!({"maintenance": true})))?;
+    let workspace = case.workspace_for(&node, &patch("timeouts = { create = \"2s\" }"))?;
+    workspace.plan()?.run.diagnostic("maintenance")?;
+    let error = workspace.apply_that_fails()?.only_error()?;
+    ensure!(error.says("10.0.0.5") && error.says("maintenance mode"), "{error}");
+    assert!(workspace.state()?.addresses().is_empty());
+    Ok(())
+}
+harness::on_recent_minors!(a_create_that_waits_in_vain_for_a_node_in_maintenance_mode_says_so_and_leaves_no_state);
+
+fn a_node_that_is_back_in_maintenance_mode_is_an_error_at_refresh_however_lenient(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let workspace = lenient(case, &node)?;
+    workspace.apply()?;
+    node.set_maintenance(true)?;
+    let error = workspace.plan_that_fails()?.only_error()?;
+    ensure!(error.says("10.0.0.5") && error.says("maintenance mode"), "{error}");
+    assert_eq!(workspace.state()?.addresses(), [ADDRESS]);
+    Ok(())
+}
+harness::on_recent_minors!(a_node_that_is_back_in_maintenance_mode_is_an_error_at_refresh_however_lenient);
+
+fn a_node_that_goes_down_between_plan_and_apply_is_an_error_even_when_a_refresh_would_warn(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let untouched = node.config()?;
+    let strict = harness::main_tf(&node, &patch("timeouts = { create = \"2s\" }"));
+    let workspace = case.workspace(&strict.replace("config_path", "on_unreachable = \"warn\"\n    config_path"))?;
+    workspace.plan()?;
+    node.stop()?;
+    let error = workspace.run(&["apply", "-json", "plan.bin"])?.failed()?.only_error()?;
+    ensure!(error.says("10.0.0.5"), "{error}");
+    assert!(workspace.state()?.addresses().is_empty());
+    node.start()?;
+    expect_bytes(&node, &untouched)
+}
+harness::on_recent_minors!(a_node_that_goes_down_between_plan_and_apply_is_an_error_even_when_a_refresh_would_warn);

@@ -123,3 +123,35 @@ fn a_role_that_may_not_write_is_named_with_the_one_that_may(case: &Case) -> Resu
     expect_credentials_refused(case, "talosconfig-reader", &["10.0.0.5", "os:admin"])
 }
 harness::on_recent_minors!(a_role_that_may_not_write_is_named_with_the_one_that_may);
+
+/// A refresh with another talosconfig than the apply had is an error that says this, and the state stays.
+fn expect_refresh_refused(case: &Case, talosconfig: &str, says: &[&str]) -> Result<()> {
+    let node = case.node()?;
+    let workspace = case.workspace_for(&node, &patch(""))?;
+    workspace.apply()?;
+    let main = harness::main_tf(&node, &patch(""))
+        .replace(&node.file("talosconfig").display().to_string(), &node.file(talosconfig).display().to_string())
+        .replace("config_path", "on_unreachable = \"warn\"\n    config_path");
+    workspace.write("main.tf", &main)?;
+    let error = workspace.plan_that_fails()?.only_error()?;
+    for part in says {
+        assert!(error.says(part), "{part:?} is not in\n{error}");
+    }
+    assert_eq!(workspace.state()?.addresses(), [ADDRESS]);
+    Ok(())
+}
+
+fn a_refresh_with_a_certificate_of_another_authority(case: &Case) -> Result<()> {
+    expect_refresh_refused(case, "talosconfig-wrong-ca", &["10.0.0.5", "CA"])
+}
+harness::on_recent_minors!(a_refresh_with_a_certificate_of_another_authority);
+
+fn a_refresh_with_a_certificate_that_has_expired(case: &Case) -> Result<()> {
+    expect_refresh_refused(case, "talosconfig-expired", &["10.0.0.5", "expired"])
+}
+harness::on_recent_minors!(a_refresh_with_a_certificate_that_has_expired);
+
+fn a_refresh_with_a_role_that_may_not_read_configurations(case: &Case) -> Result<()> {
+    expect_refresh_refused(case, "talosconfig-reader", &["10.0.0.5", "os:admin"])
+}
+harness::on_recent_minors!(a_refresh_with_a_role_that_may_not_read_configurations);

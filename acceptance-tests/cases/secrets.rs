@@ -40,3 +40,28 @@ fn secrets_of(node: &Node) -> Result<Canaries> {
         canaries.plant_pem(field, value.with_context(|| format!("the talosconfig has no {field}"))?)
     })
 }
+
+fn a_fragment_of_containerds_configuration_stays_out_of_trace_state_and_plan_while_it_is_merged(
+    case: &Case,
+) -> Result<()> {
+    let node = case.node()?;
+    let part = format!(
+        "machine:\n    files:\n        - op: create\n          path: /etc/cri/conf.d/20-customization.part\n          permissions: 0o600\n          content: |\n            [plugins.\"io.containerd.cri.v1.images\".registry.configs.\"r.example\".auth]\n              password = \"{IN_THE_CONFIGURATION}\"\n"
+    );
+    node.edit_config("machine:\n", &part)?;
+    node.reboot()?;
+    let untouched = node.config()?;
+    let canaries = Canaries::new().plant("the CRI part", IN_THE_CONFIGURATION);
+    let mut workspace = case.workspace_for(&node, &patch("default_runtime = true\napply_mode = \"reboot\""))?;
+    workspace.trace();
+    workspace.apply()?;
+    workspace.plan()?;
+    workspace.destroy()?;
+    assert_eq!(canaries.scan(&workspace.left_behind())?, []);
+    node.reboot()?;
+    assert_eq!(node.config()?, untouched);
+    Ok(())
+}
+harness::on_recent_minors!(
+    a_fragment_of_containerds_configuration_stays_out_of_trace_state_and_plan_while_it_is_merged
+);

@@ -7,7 +7,7 @@ mod claims;
 mod snapshot;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -45,6 +45,8 @@ struct State {
     applied: Claims,
     /// What a refresh remembers of objects whose create failed, by node.
     unfinished: HashMap<String, Vec<Private>>,
+    /// Instances that this process has taken back from their node.
+    taken_back: HashSet<String>,
 }
 
 /// Why a node cannot be asked.
@@ -127,6 +129,16 @@ impl Nodes {
     /// The private state of an object of this node whose create failed; each is given once.
     pub(crate) fn take_unfinished(&self, node: &str) -> Option<Private> {
         lock(&self.state).unfinished.get_mut(node)?.pop()
+    }
+
+    /// Notes that an instance is gone from its node.
+    pub(crate) fn note_taken_back(&self, instance: &str) {
+        lock(&self.state).taken_back.insert(instance.to_owned());
+    }
+
+    /// Whether this process has taken an instance back from its node.
+    pub(crate) fn was_taken_back(&self, instance: &str) -> bool {
+        lock(&self.state).taken_back.contains(instance)
     }
 
     /// Claims of resources that this process has applied.

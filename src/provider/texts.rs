@@ -145,6 +145,15 @@ impl Say<'_> {
         );
     }
 
+    pub(crate) fn not_checked(&mut self, error: &talos::Error) {
+        let node = self.node;
+        self.warn(
+            on("node"),
+            "The node could not be checked at plan",
+            format!("Node {node} does not answer, so version, extensions and configuration are checked when the apply reaches it. {}", failed_call(error)),
+        );
+    }
+
     pub(crate) fn interrupted(&mut self, what: &str) {
         let node = self.node;
         self.error(
@@ -291,6 +300,24 @@ impl Say<'_> {
         );
     }
 
+    pub(crate) fn staged_for_safety(&mut self) {
+        let node = self.node;
+        self.warn(
+            on("apply_mode"),
+            "The change is staged and the node is not rebooted",
+            format!("Node {node} has the container toolkit installed, and nothing says that the module nvidia will load at its next boot (not wanted, no GPU, or extensions that do not fit): such a boot waits for it and fails after 70 minutes. The change takes effect at the next boot; mend what keeps the module from loading before you reboot the node."),
+        );
+    }
+
+    pub(crate) fn created_before_destroyed(&mut self) {
+        let node = self.node;
+        self.error(
+            on("node"),
+            "The old object is still on the node",
+            format!("This replacement puts a patch on node {node} before the old one is taken back, and the destroy would then take the new one out. Nothing was sent. Remove `create_before_destroy` from the resource's lifecycle."),
+        );
+    }
+
     pub(crate) fn at_next_boot(&mut self, reasons: &[String]) {
         let node = self.node;
         self.warn(
@@ -413,10 +440,10 @@ impl Say<'_> {
 
     pub(crate) fn nothing_remembered(&mut self) {
         let node = self.node;
-        self.warn(
-            on("node"),
-            "Nothing was taken back on the node",
-            format!("The private state of this resource, which holds what it put on node {node}, is missing, so the node was left as it is. Destroy with a refresh, or take the modules, sysctls and the default runtime out of its machine configuration by hand."),
+        self.error(
+            Path::root(),
+            "What was put on the node is not known",
+            format!("The private state of this resource, which holds what it put on node {node}, is missing (Terraform gives none to the destroy of a tainted object that was planned with -refresh=false). Nothing was sent. Plan again with a refresh; or `terraform untaint` the resource and use -replace; or, to leave the node as it is, `terraform state rm`."),
         );
     }
 

@@ -26,6 +26,8 @@ struct Run<'a> {
     planned: &'a Value,
     /// As the last apply left it; none for a create.
     memory: Option<Memory>,
+    /// What the object that this create replaces had left.
+    replaces: Option<Memory>,
 }
 
 /// A write and what it was for.
@@ -55,9 +57,10 @@ pub(super) async fn create(
     let target = Target::from(&request.planned)?;
     let mut say = Say { node: &target.node, diagnostics };
     let deadline = Instant::now() + timeouts(&request.planned).create;
-    let job = Job::new(nodes, &target, context, deadline, &mut say)?;
+    let mut job = Job::new(nodes, &target, context, deadline, &mut say)?;
+    job.patient = true;
     boot::settled(&job, &mut say).await?;
-    let run = Run { job, planned: &request.planned, memory: None };
+    let run = Run { job, planned: &request.planned, memory: None, replaces: Memory::of(&request.private) };
     let reached = run.change(&request.config, &mut say).await?;
     let failed = say.diagnostics.has_errors();
     if failed {
@@ -74,6 +77,9 @@ pub(super) async fn update(
 ) -> Applied {
     let ApplyRequest { config, prior, planned, private } = request;
     if is_local(&prior, &planned) {
+        // Another order or spelling of the modules is nothing to the node, and Read goes by it.
+        let memory = Memory::of(&private).zip(Wanted::from(&planned));
+        let private = memory.map_or(private, |(memory, applied)| Memory { applied, ..memory }.to_private());
         return Applied { state: planned, private };
     }
     let kept = |private: Private| Applied { state: prior.clone(), private };
@@ -85,7 +91,7 @@ pub(super) async fn update(
     if let Some(memory) = &mut memory {
         drop_past_boot(&job, memory).await;
     }
-    let run = Run { job, planned: &planned, memory };
+    let run = Run { job, planned: &planned, memory, replaces: None };
     match run.change(&config, &mut say).await {
         Some(reached) if reached.verified => run.stored(reached, false),
         // What stands on the node is not known, so the state keeps what was there; the record knows what was sent.
@@ -106,9 +112,9 @@ fn is_local(prior: &Value, planned: &Value) -> bool {
 /// A boot that came between plan and apply has brought what waited for it.
 async fn drop_past_boot(job: &Job<'_>, memory: &mut Memory) {
     let Some(made_in) = memory.pending.as_ref().and_then(|pending| pending.boot_id.as_ref()) else { return };
-    let Ok(running) = running(&job.node).await else { return };
+    let Ok(running) = running(&job.call()).await else { return };
     if let Some(version) = running.version
-        && let Ok(Some(now)) = boot_id(&job.node, &version).await
+        && let Ok(Some(now)) = boot_id(&job.call(), &version).await
         && now != *made_in
     {
         memory.pending = None;
@@ -152,6 +158,11 @@ impl Run<'_> {
                 return None;
             }
             let wanted = resolved(self.planned, config, &facts.version)?;
+            let replaced = self.replaces.as_ref().filter(|old| old.machine == facts.machine);
+            if replaced.is_some_and(|old| !self.job.nodes.was_taken_back(&old.instance)) {
+                say.created_before_destroyed();
+                return None;
+            }
             let keys = wanted.keys();
             let owner = Owner::Instance(instance.clone());
             let taken = self.job.nodes.applied(|claims| claims.claim(&self.job.node_name, &owner, keys));
@@ -159,7 +170,9 @@ impl Run<'_> {
                 say.owned_twice(&taken);
             }
             // A later attempt knows the record of the first, so that our own writing is never taken for somebody's.
-            let known = Memory { record: record.clone(), ..self.remembered(&instance, &wanted) };
+            let mut known = Memory { record: record.clone(), ..self.remembered(&instance, &wanted) };
+            // What the destroy before this create has staged is ours.
+            known.staged_over = known.staged_over.or_else(|| replaced.map(|old| old.record.clone()));
             let (prospect, delivery) = check::judge(facts, &wanted, Some(&known), self.planned, Moment::Apply, say)?;
             let at_next_boot = !prospect.at_next_boot.is_empty();
             wanted_at_last = Some(wanted);
@@ -185,6 +198,7 @@ impl Run<'_> {
             applied: wanted.clone(),
             default_sysctls: wanted.sysctls.clone(),
             pending: None,
+            staged_over: None,
             incomplete: false,
         })
     }
@@ -192,7 +206,9 @@ impl Run<'_> {
     fn reached(&self, written: Written) -> Reached {
         let Written { instance, wanted, inner: write::Written { facts, step, boot_id, complete } } = written;
         let before = self.memory.as_ref();
-        let kind = if step.delivery.stages() {
+        // After a lost answer the retry finds what was staged, and nothing left to send.
+        let waits = !step.delivery.sends() && facts.active.bytes.expose() != step.edited.bytes;
+        let kind = if step.delivery.stages() || waits {
             Some(Waiting::Staged)
         } else if step.at_next_boot {
             Some(Waiting::NextBoot)
@@ -212,6 +228,10 @@ impl Run<'_> {
             applied: wanted.clone(),
             default_sysctls: before
                 .map_or_else(|| default_sysctls(&facts.version), |memory| memory.default_sysctls.clone()),
+            staged_over: pending
+                .as_ref()
+                .filter(|pending| pending.kind == Waiting::Staged)
+                .and_then(|_| before.map(|memory| memory.staged_over.clone().unwrap_or_else(|| memory.record.clone()))),
             pending,
             incomplete: false,
         };

@@ -23,7 +23,10 @@ use crate::{
 /// which just such services are waited for counts.
 pub(super) async fn settled(job: &Job<'_>, say: &mut Say<'_>) -> Option<()> {
     for pause in 0.. {
-        let answer = stage(job).await;
+        let Some(answer) = job.unless_stopped(stage(job)).await else {
+            say.interrupted("was waiting for the node");
+            return None;
+        };
         match &answer {
             Ok((stage, _)) if *stage == MachineStage::Running => return Some(()),
             Ok((MachineStage::Booting, true)) => return Some(()),
@@ -48,20 +51,24 @@ pub(super) async fn settled(job: &Job<'_>, say: &mut Say<'_>) -> Option<()> {
 
 /// The stage, and while it is booting whether a service of NVIDIA's is waited for.
 async fn stage(job: &Job<'_>) -> Result<(MachineStage, bool), talos::Error> {
-    let status = job.node.get::<MachineStatus>("machine").await?;
+    let status = job.call().get::<MachineStatus>("machine").await?;
     let stage = status.map_or(MachineStage::Unknown, |found| found.spec.stage);
     if stage != MachineStage::Booting {
         return Ok((stage, false));
     }
-    let services = job.node.services().await?;
+    let services = job.call().services().await?;
     Ok((stage, services.iter().any(|s| s.id.starts_with("ext-nvidia-") && s.state == "Waiting")))
 }
 
 /// Reboots the node and waits until another boot runs. One node at a time in a process.
 pub(super) async fn reboot(job: &Job<'_>, version: &TalosVersion, say: &mut Say<'_>) -> Option<Running> {
-    let _turn = job.nodes.reboots.lock().await;
+    let turn = job.unless_stopped(tokio::time::timeout_at(job.deadline, job.nodes.reboots.lock())).await;
+    let Some(Ok(_turn)) = turn else {
+        job.say_why_it_ended("was waiting for its turn to reboot", say);
+        return None;
+    };
     // Without the id of this boot there would be no telling the next one from it.
-    let before = match boot_id(&job.node, version).await {
+    let before = match boot_id(&job.call(), version).await {
         Ok(Some(before)) => before,
         Ok(None) => {
             say.no_boot_id();
@@ -72,7 +79,11 @@ pub(super) async fn reboot(job: &Job<'_>, version: &TalosVersion, say: &mut Say<
             return None;
         }
     };
-    if let Err(error) = job.node.reboot().await
+    if job.stop.is_cancelled() {
+        say.interrupted("was about to reboot");
+        return None;
+    }
+    if let Err(error) = job.call().reboot().await
         // No answer to a reboot may well be the reboot.
         && !error.may_have_been_carried_out()
     {

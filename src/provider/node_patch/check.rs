@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use plugin::{Diagnostics, PlanRequest, Value};
+use plugin::{Diagnostic, Diagnostics, PlanRequest, Severity, Value};
 use talos::{
     machine_config::{EditError, Record, Subject},
     version::Support,
@@ -148,7 +148,8 @@ pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Mem
         Ok(facts) => facts,
         Err(why) => {
             match why.call().filter(|error| may_still_come(error)) {
-                Some(error) => say.checks_come_at_apply(error),
+                Some(error) if memory.is_none() => say.checks_come_at_apply(error),
+                Some(error) => say.not_checked(error),
                 None => why.say("Checking", &mut say),
             }
             return;
@@ -158,7 +159,22 @@ pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Mem
     if decision.chooses_sysctls {
         wanted.sysctls = default_sysctls(&facts.version);
     }
-    judge(&facts, &wanted, memory, &decision.planned, Moment::Plan, &mut say);
+    let mut found = Diagnostics::new();
+    judge(
+        &facts,
+        &wanted,
+        memory,
+        &decision.planned,
+        Moment::Plan,
+        &mut Say { node: &target.node, diagnostics: &mut found },
+    );
+    // The configuration asks for nothing new: what stands in the way of mending the node is an error in the apply, and
+    // must not keep anybody from a destroy, which begins with such a plan.
+    let mends = memory.is_some_and(|memory| memory.applied.same(&wanted));
+    for one in found {
+        let severity = if mends { Severity::Warning } else { one.severity };
+        diagnostics.add(Diagnostic { severity, ..one });
+    }
 }
 
 /// Whether a node that answers so may be one that is still being installed: no answer, or maintenance mode.
@@ -184,7 +200,8 @@ pub(super) fn judge(
     }
     let blank = Record::default();
     let record = memory.map_or(&blank, |memory| &memory.record);
-    waiting(facts.pending(record, SystemTime::now()), moment, say);
+    let before = memory.and_then(|memory| memory.staged_over.as_ref());
+    waiting(facts.pending(record, before, SystemTime::now()), moment, say);
     let prospect = match prospect(facts, wanted, record, memory.map(|memory| &memory.applied)) {
         Ok(prospect) => prospect,
         Err(error) => {
@@ -194,7 +211,13 @@ pub(super) fn judge(
     };
     let boot_due = memory.is_some_and(|memory| memory.pending.is_some());
     let delivery = delivery(ApplyMode::from(planned), facts, &prospect, wanted, boot_due);
-    consequences(facts, &prospect, delivery, moment, say);
+    consequences(facts, &prospect, (ApplyMode::from(planned), delivery), moment, say);
+    if memory.is_some_and(|memory| memory.applied.has_module("nvidia"))
+        && !wanted.has_module("nvidia")
+        && let Some(toolkit) = extensions::toolkit(&facts.extensions)
+    {
+        say.boot_hazard(&toolkit.name);
+    }
     found(&prospect, record, say);
     Some((prospect, delivery))
 }
@@ -240,7 +263,13 @@ pub(super) fn waiting(pending: Pending, moment: Moment, say: &mut Say<'_>) {
     }
 }
 
-fn consequences(facts: &Facts, prospect: &Prospect, delivery: Delivery, moment: Moment, say: &mut Say<'_>) {
+fn consequences(
+    facts: &Facts,
+    prospect: &Prospect,
+    (mode, delivery): (ApplyMode, Delivery),
+    moment: Moment,
+    say: &mut Say<'_>,
+) {
     let reasons: Vec<String> = prospect.needs_reboot.iter().chain(&prospect.at_next_boot).cloned().collect();
     match delivery {
         Delivery::Refused => say.needs_reboot(&facts.tag),
@@ -250,6 +279,7 @@ fn consequences(facts: &Facts, prospect: &Prospect, delivery: Delivery, moment: 
             let due = vec!["an earlier change that waits for a boot".to_owned()];
             say.will_reboot(if reasons.is_empty() { &due } else { &reasons });
         }
+        Delivery::Staged if !prospect.needs_reboot.is_empty() && mode == ApplyMode::Reboot => say.staged_for_safety(),
         Delivery::Live | Delivery::Nothing if !prospect.at_next_boot.is_empty() => {
             say.at_next_boot(&prospect.at_next_boot)
         }

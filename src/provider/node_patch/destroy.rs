@@ -62,7 +62,7 @@ pub(super) async fn delete(
         if let Some(target) = Target::from(&prior) {
             Say { node: &target.node, diagnostics }.nothing_remembered();
         }
-        return None;
+        return Some(Applied { state: prior, private });
     };
     if record.is_empty() {
         return None;
@@ -71,16 +71,15 @@ pub(super) async fn delete(
     let Some(target) = Target::from(&prior) else { return still_there };
     let mut say = Say { node: &target.node, diagnostics };
     let deadline = Instant::now() + timeouts(&prior).delete;
-    let Some(mut job) = Job::new(nodes, &target, context, deadline, &mut say) else { return still_there };
+    let Some(job) = Job::new(nodes, &target, context, deadline, &mut say) else { return still_there };
     if nodes.on_unreachable() == OnUnreachable::Warn {
         // One short dial tells whether the node is gone.
-        if let Err(error) = job.node.version().await
+        if let Err(error) = job.call().version().await
             && error.is_unreachable()
         {
             say.forgotten_unreachable(&error);
             return None;
         }
-        job.patience = deadline;
     }
     let writer = nodes.writer(&target.node);
     let _held = writer.lock().await;
@@ -91,6 +90,7 @@ pub(super) async fn delete(
     }
     if let Some(memory) = &memory {
         nodes.applied(|claims| claims.release(&memory.instance));
+        nodes.note_taken_back(&memory.instance);
     }
     None
 }
@@ -101,7 +101,7 @@ async fn take_back(job: &Job<'_>, memory: Option<&Memory>, record: Record, say: 
     let live = write::write(job, record, say, |facts, record, say| {
         let removal = may_be_taken_back(facts, memory, record, say)?;
         staged = removal.staged.is_some();
-        let delivery = live_delivery(facts, &removal.live.bytes);
+        let delivery = live_delivery(facts, &removal.live.bytes, memory);
         Some(Step { edited: removal.live, delivery, at_next_boot: false })
     })
     .await;
@@ -124,8 +124,9 @@ async fn take_back(job: &Job<'_>, memory: Option<&Memory>, record: Record, say: 
     true
 }
 
-fn live_delivery(facts: &Facts, target: &[u8]) -> Delivery {
-    let next_boot_has_it = facts.persisted.bytes().is_none_or(|bytes| bytes == target);
+fn live_delivery(facts: &Facts, target: &[u8], memory: Option<&Memory>) -> Delivery {
+    let waits = memory.is_some_and(|memory| memory.pending.is_some());
+    let next_boot_has_it = facts.next_boot_has(target, waits);
     if facts.active.bytes.expose() == target && next_boot_has_it { Delivery::Nothing } else { Delivery::Live }
 }
 
@@ -136,7 +137,11 @@ fn may_be_taken_back(
     say: &mut Say<'_>,
 ) -> Option<super::prospect::Removal> {
     check::machine(facts, memory, say);
-    check::waiting(facts.pending(record, std::time::SystemTime::now()), Moment::Apply, say);
+    check::waiting(
+        facts.pending(record, memory.and_then(|memory| memory.staged_over.as_ref()), std::time::SystemTime::now()),
+        Moment::Apply,
+        say,
+    );
     removal(facts, record).map_err(|error| say.cannot_edit(check::attribute_of(&error), &error)).ok()
 }
 

@@ -66,6 +66,7 @@ pub(super) async fn import(nodes: &Nodes, id: &str, diagnostics: &mut Diagnostic
         default_sysctls,
         applied,
         pending: None,
+        staged_over: None,
         incomplete: false,
     };
     let observed = Observed { version: &facts.version, tag: &facts.tag, view: &view, loaded: &facts.loaded };

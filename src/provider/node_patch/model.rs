@@ -207,6 +207,9 @@ pub(super) struct Memory {
     pub(super) default_sysctls: BTreeMap<String, String>,
     /// Set while part of the change waits for a boot.
     pub(super) pending: Option<PendingReboot>,
+    /// The record from before the staged change that waits: the active configuration is to be read by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) staged_over: Option<Record>,
     /// The create did not get to its end, so Terraform has tainted the object.
     #[serde(default)]
     pub(super) incomplete: bool,

@@ -3,14 +3,14 @@
 //! Terraform plans twice, and the second plan may only fill in what the first left unknown, so nothing that a live node
 //! answers may reach a planned value (design, 2).
 
-use plugin::{PlanRequest, Value};
+use plugin::{Field, PlanRequest, Value};
 use talos::TalosVersion;
 
 use super::{
     model::{ApplyMode, Memory, Wanted, backend, sysctls_value, waits},
     patch_text,
 };
-use crate::kernel_modules::ModuleState;
+use crate::kernel_modules::{ModuleState, kernel_name};
 
 /// What an apply of the plan would do on the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,19 +84,30 @@ fn update(request: &PlanRequest, prior: &Value, memory: &Memory) -> Decision {
     // A boot without `nvidia` does not finish where the toolkit is installed (talos-api facts, 0.5), so only a patch
     // that keeps it is followed by a reboot.
     let reboots = mode == ApplyMode::Reboot && was_pending && wanted.has_module("nvidia");
-    let expects_live = waits(&planned) && mode != ApplyMode::Staged && (!was_pending || reboots);
+    // Under `reboot` a change that needs a boot is staged alone where a boot without `nvidia` would not finish.
+    let may_only_stage = mode == ApplyMode::Staged || (mode == ApplyMode::Reboot && !wanted.has_module("nvidia"));
+    let expects_live = waits(&planned) && !may_only_stage && (!was_pending || reboots);
     let live = live_state(&wanted);
-    let waits_for_modules = expects_live && prior.get("module_state") != &live;
+    let waits_for_modules = expects_live && respelled(prior.get("module_state"), &wanted) != live;
 
-    if !(edits || reboots || waits_for_modules) {
-        return Decision { planned, effect: Effect::None, wanted: Some(wanted), chooses_sysctls: false };
-    }
-    if !memory.applied.same(&wanted) {
+    if memory.applied != wanted {
         planned.set("patch", patch_of(&wanted, prior.get("talos_version")));
+    }
+    if !(edits || reboots || waits_for_modules) {
+        planned.set("module_state", respelled(prior.get("module_state"), &wanted));
+        return Decision { planned, effect: Effect::None, wanted: Some(wanted), chooses_sysctls: false };
     }
     planned.set("module_state", if expects_live { live } else { Value::unknown() });
     planned.set("pending_reboot", if reboots && !edits { Value::Bool(false) } else { Value::unknown() });
     Decision { planned, effect: Effect::Change, wanted: Some(wanted), chooses_sysctls: false }
+}
+
+/// The same states under the names that are wanted: `nvidia-uvm` and `nvidia_uvm` are one module.
+fn respelled(states: &Value, wanted: &Wanted) -> Value {
+    let Field::Known(entries) = states.entries() else { return states.clone() };
+    let state_of =
+        |name: &str| entries.iter().find(|(key, _)| kernel_name(key) == kernel_name(name)).map(|(_, v)| v.clone());
+    Value::map(wanted.modules.iter().filter_map(|m| Some((m.name.clone(), state_of(&m.name)?))))
 }
 
 /// Every wanted module live: what an apply that waits ends with.
@@ -139,6 +150,7 @@ mod tests {
             applied,
             default_sysctls: BTreeMap::new(),
             pending: None,
+            staged_over: None,
             incomplete: false,
         }
     }
@@ -221,6 +233,16 @@ mod tests {
         let mut prior = state(&["nvidia_fs"], &[("nvidia_fs", "live")]);
         prior.set("pending_reboot", Value::from(true));
         assert_eq!(plan(prior, &[("apply_mode", Value::from("reboot"))], &["nvidia_fs"]).effect, Effect::None);
+    }
+
+    #[test]
+    fn another_order_or_spelling_is_nothing_to_the_node_and_shows_in_the_patch() {
+        let prior = state(&["nvidia", "nvidia_uvm"], &[("nvidia", "live"), ("nvidia_uvm", "live")]);
+        let other = modules_value(&wanted(&["nvidia-uvm", "nvidia"]).modules);
+        let decision = plan(prior, &[("kernel_modules", other)], &["nvidia", "nvidia_uvm"]);
+        assert_eq!(decision.effect, Effect::None);
+        assert_eq!(decision.planned.get("module_state"), &live_state(&wanted(&["nvidia-uvm", "nvidia"])));
+        assert!(decision.planned.get("patch").string().known().is_some_and(|p| p.contains("nvidia-uvm")));
     }
 
     #[test]

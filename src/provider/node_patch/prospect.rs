@@ -73,6 +73,23 @@ impl Facts {
         self.version.minor() <= (1, 13)
     }
 
+    /// Whether the next boot takes these bytes, as far as can be seen; what cannot is taken for other bytes while a change
+    /// of ours waits.
+    pub(super) fn next_boot_has(&self, bytes: &[u8], waits: bool) -> bool {
+        match &self.persisted {
+            PersistedFact::Unseen => !waits,
+            other => other.bytes().is_none_or(|next| next == bytes),
+        }
+    }
+
+    /// Whether a boot with the module `nvidia` wanted or not comes to its end: with the toolkit installed it waits for that
+    /// module (talos-api facts, 0.5 and E.5).
+    fn boot_is_safe(&self, wanted: &Wanted) -> bool {
+        let is_live = self.loaded.get("nvidia") == Some(&ModuleState::Live);
+        let can_load = self.gpus > 0 && crate::extensions::problems(&self.extensions, &self.tag).is_empty();
+        crate::extensions::toolkit(&self.extensions).is_none() || (wanted.has_module("nvidia") && (is_live || can_load))
+    }
+
     /// The same node with another active configuration, to work a change out on it. What the next boot takes goes with
     /// it where the two were the same.
     pub(super) fn as_if_active(&self, bytes: &talos::ConfigBytes) -> Self {
@@ -89,17 +106,17 @@ impl Facts {
     }
 
     /// What waits on the node beside the active configuration.
-    pub(super) fn pending(&self, record: &Record, now: SystemTime) -> Pending {
+    /// `before` is the record from before our own staged change, by which the active configuration is to be read.
+    pub(super) fn pending(&self, record: &Record, before: Option<&Record>, now: SystemTime) -> Pending {
         let active =
             Active { bytes: self.active.bytes.expose(), version: self.active.version, updated: self.active.updated };
-        let strip =
-            |bytes: &[u8]| edit(bytes, &Desired::default(), record, backend(&self.version)).map(|edited| edited.bytes);
-        pending::judge(
-            active,
-            self.persisted.as_persisted(),
-            now,
-            |a, b| matches!((strip(a), strip(b)), (Ok(a), Ok(b)) if a == b),
-        )
+        let strip = |bytes: &[u8], record: &Record| {
+            edit(bytes, &Desired::default(), record, backend(&self.version)).map(|edited| edited.bytes)
+        };
+        let same = |a: &[u8], before: &Record, b: &[u8]| matches!((strip(a, before), strip(b, record)), (Ok(a), Ok(b)) if a == b);
+        pending::judge(active, self.persisted.as_persisted(), now, |a, b| {
+            same(a, record, b) || before.is_some_and(|before| same(a, before, b))
+        })
     }
 }
 
@@ -197,9 +214,8 @@ pub(super) fn delivery(
 ) -> Delivery {
     let target = prospect.edited.bytes.as_slice();
     let active_has_it = facts.active.bytes.expose() == target;
-    let boot_has_it = facts.persisted.bytes().is_none_or(|bytes| bytes == target);
-    // A boot without `nvidia` does not finish where the toolkit is installed (talos-api facts, 0.5 and E.5).
-    let boot_is_safe = wanted.has_module("nvidia") || crate::extensions::toolkit(&facts.extensions).is_none();
+    let boot_has_it = facts.next_boot_has(target, boot_due);
+    let boot_is_safe = facts.boot_is_safe(wanted);
     match mode {
         ApplyMode::Staged if active_has_it && boot_has_it => Delivery::Nothing,
         ApplyMode::Staged if !active_has_it && facts.persisted.bytes() == Some(target) => Delivery::Nothing,

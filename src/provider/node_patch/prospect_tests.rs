@@ -17,7 +17,10 @@ fn facts(tag: &str, active: &str, persisted: Option<&str>) -> Facts {
         version: tag.parse().unwrap(),
         active: fact(active, 2),
         persisted: persisted.map_or(PersistedFact::NotSince, |text| PersistedFact::Resource(fact(text, 1))),
-        extensions: vec![Extension { name: "nvidia-container-toolkit-lts".into(), version: "580.1-v1.19.1".into() }],
+        extensions: vec![
+            Extension { name: "nvidia-container-toolkit-lts".into(), version: "580.1-v1.19.1".into() },
+            Extension { name: "nvidia-open-gpu-kernel-modules-lts".into(), version: format!("580.1-{tag}") },
+        ],
         loaded: States::new(),
         machine: None,
         gpus: 1,
@@ -95,6 +98,17 @@ fn a_node_with_the_toolkit_is_not_rebooted_without_the_module_nvidia() {
 }
 
 #[test]
+fn a_node_whose_nvidia_cannot_load_is_not_rebooted_into_a_boot_that_waits_for_it() {
+    let mut facts = facts("v1.13.9", CONFIG, None);
+    let wanted = wanted(&[("nvidia", None)], true);
+    facts.gpus = 0;
+    assert_eq!(decide(ApplyMode::Reboot, &facts, &wanted, None, false), Delivery::Staged);
+    facts.gpus = 1;
+    facts.extensions.pop();
+    assert_eq!(decide(ApplyMode::Reboot, &facts, &wanted, None, false), Delivery::Staged);
+}
+
+#[test]
 fn a_staged_change_that_waits_already_is_not_staged_again_and_one_that_is_taken_back_is() {
     let node = facts("v1.13.9", CONFIG, None);
     let with = wanted(&[("nvidia", None)], false);
@@ -107,7 +121,7 @@ fn a_staged_change_that_waits_already_is_not_staged_again_and_one_that_is_taken_
     let without = wanted(&[], false);
     let back = prospect(&waiting, &without, &staged.record, Some(&with)).unwrap();
     assert_eq!(delivery(ApplyMode::Staged, &waiting, &back, &without, true), Delivery::Staged);
-    assert_eq!(waiting.pending(&staged.record, SystemTime::UNIX_EPOCH), Pending::Ours);
+    assert_eq!(waiting.pending(&staged.record, None, SystemTime::UNIX_EPOCH), Pending::Ours);
 }
 
 #[test]

@@ -137,16 +137,23 @@ fn recall(
         None => {}
         Some(Waiting::NextBoot) => {
             let made_in = memory.pending.as_ref().and_then(|pending| pending.boot_id.as_ref());
-            if found.boot_id.is_some() && found.boot_id.as_ref() != made_in {
+            if let (Some(now), Some(then)) = (&found.boot_id, made_in)
+                && now != then
+            {
                 memory.pending = None;
             }
         }
-        Some(Waiting::Staged) if stands(&active) => memory.pending = None,
-        Some(Waiting::Staged) => match found.persisted.as_deref().map(|bytes| view(bytes, CRI_PLUGIN)).transpose()? {
-            Some(staged) if stands(&staged) => return Ok((memory, staged)),
-            // Somebody else's configuration took its place.
-            _ => memory.pending = None,
-        },
+        Some(Waiting::Staged) => {
+            // It waits while the next boot takes another configuration than the active one, and that one is as wanted.
+            let next = found.persisted.as_deref().filter(|bytes| *bytes != found.active.bytes.expose());
+            match next.map(|bytes| view(bytes, CRI_PLUGIN)).transpose()? {
+                Some(staged) if stands(&staged) => return Ok((memory, staged)),
+                _ => {
+                    memory.pending = None;
+                    memory.staged_over = None;
+                }
+            }
+        }
     }
     Ok((memory, active))
 }
@@ -163,6 +170,7 @@ fn adopted(state: &plugin::Value, found: &Found<'_>) -> Result<Memory, talos::ma
         default_sysctls: applied.sysctls.clone(),
         applied,
         pending: None,
+        staged_over: None,
         incomplete: false,
     })
 }

@@ -49,7 +49,7 @@ pub(super) async fn mark_log(job: &Job<'_>) -> LogMark {
 }
 
 async fn log(job: &Job<'_>) -> String {
-    job.node.raw_controller_log(LOG_LINES).await.unwrap_or_default()
+    job.call().raw_controller_log(LOG_LINES).await.unwrap_or_default()
 }
 
 fn failures(log: &str) -> Vec<ControllerFailure> {
@@ -68,7 +68,11 @@ pub(super) async fn modules(
     let mut events = Events::open(job, version).await;
     let mut last = States::new();
     loop {
-        match loaded(&job.node, version).await {
+        let Some(states) = job.unless_stopped(loaded(&job.call(), version)).await else {
+            say.interrupted("was waiting for the modules");
+            return last;
+        };
+        match states {
             Ok(states) => last = states,
             Err(error) if error.heals() => {}
             Err(error) => {

@@ -3,7 +3,7 @@
 //! Talos has no compare-and-swap for its configuration, but the resource's version grows by exactly one with each apply
 //! (talos-api facts, D.6), so a write that came between shows, and the resource's history says what it was.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use plugin::Context;
 use talos::{
@@ -27,6 +27,9 @@ use crate::{
 /// How often a write is worked out anew because somebody else wrote.
 const TRIES: u32 = 5;
 
+/// How long one call may take.
+const CALL: Duration = Duration::from_secs(30);
+
 /// How long a node that does not answer is asked again in an update or a destroy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -35,10 +38,11 @@ pub(super) struct Job<'a> {
     pub(super) nodes: &'a Nodes,
     pub(super) target: &'a Target,
     pub(super) node_name: String,
+    /// Without a deadline: for a watch, which is dropped when its time has come.
     pub(super) node: talos::Node,
     pub(super) deadline: Instant,
-    /// Until when a node that does not answer is asked again.
-    pub(super) patience: Instant,
+    /// A node that does not answer is asked again until the deadline, as one that is still being installed.
+    pub(super) patient: bool,
     pub(super) stop: CancellationToken,
 }
 
@@ -56,15 +60,29 @@ impl<'a> Job<'a> {
                 nodes,
                 target,
                 node_name: target.node.clone(),
-                node: snapshot.node().clone().with_deadline(deadline),
+                node: snapshot.node().clone(),
                 deadline,
-                patience: deadline.min(Instant::now() + PATIENCE),
+                patient: false,
                 stop: context.stop.clone(),
             }),
             Err(why) => {
                 why.say(say);
                 None
             }
+        }
+    }
+
+    /// The node for one call: no single call may use up the operation's time.
+    pub(super) fn call(&self) -> talos::Node {
+        self.node.clone().with_deadline(self.deadline.min(Instant::now() + CALL))
+    }
+
+    /// The outcome of a call that only reads; `None` when the user has asked to stop before it came.
+    pub(super) async fn unless_stopped<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            outcome = call => Some(outcome),
         }
     }
 
@@ -86,10 +104,22 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// What our unanswered write was written over, if it was.
+    async fn found_lost(&self, sent: &Written, now: u64, say: &mut Say<'_>) -> Option<ConfigBytes> {
+        match overwritten(self, sent.facts.active.version, now, &sent.step.edited.bytes).await {
+            Lost::Theirs(bytes) => Some(bytes),
+            Lost::Nothing => None,
+            Lost::Unknown => {
+                say.may_have_overwritten();
+                None
+            }
+        }
+    }
+
     /// The node's facts, asked for anew.
     pub(super) async fn facts(&self) -> Result<Facts, NoFacts> {
         self.nodes.forget(&self.target.node);
-        let snapshot = Snapshot::new(self.node.clone());
+        let snapshot = Snapshot::new(self.call());
         gather(&snapshot).await
     }
 }
@@ -128,8 +158,10 @@ enum Attempt {
     Unanswered,
     /// It was sent, and somebody wrote at the same time.
     Mixed(Lost),
-    /// Trying again cannot help.
+    /// Nothing was done, and trying again cannot help.
     Failed(talos::Error),
+    /// It was sent and may have been done, and trying again cannot help.
+    FailedAfterSending(talos::Error),
 }
 
 impl Attempt {
@@ -144,6 +176,7 @@ impl Attempt {
             Self::Mixed(Lost::Theirs(_)) => "mixed, with theirs to be merged",
             Self::Mixed(Lost::Unknown) => "mixed, theirs unknown",
             Self::Failed(_) => "failed",
+            Self::FailedAfterSending(_) => "failed after sending",
         }
     }
 }
@@ -170,11 +203,24 @@ pub(super) async fn write(
     let mut known = record;
     let mut sent: Option<Written> = None;
     let mut lost: Option<ConfigBytes> = None;
+    let mut unanswered = false;
     let mut tries = 0;
     for pause in 0.. {
         let Some(facts) = read(job, say).await else { return sent };
+        if let Some(sent) = &sent {
+            if std::mem::take(&mut unanswered) && facts.active.version > sent.facts.active.version + 1 {
+                // Our answer was lost, and somebody wrote around the same time.
+                lost = job.found_lost(sent, facts.active.version, say).await;
+            }
+            if lost.is_some() && facts.active.bytes.expose() != sent.step.edited.bytes {
+                // A third one wrote over ours: what they wrote is what counts now.
+                say.may_have_overwritten();
+                lost = None;
+            }
+        }
         let base = lost.as_ref().map_or_else(|| facts.clone(), |theirs| facts.as_if_active(theirs));
         let Some(mut step) = step(&base, &known, say).filter(|_| !say.diagnostics.has_errors()) else { return sent };
+        step.at_next_boot |= sent.as_ref().is_some_and(|sent| sent.step.at_next_boot);
         let boot_id = boot_of(job, &facts, &step).await;
         if lost.is_some() && !step.delivery.sends() {
             // Theirs holds what we want; the node still has ours without theirs.
@@ -189,6 +235,7 @@ pub(super) async fn write(
             Attempt::Verified => return Some(Written { facts, step, boot_id, complete: true }),
             Attempt::Overtaken | Attempt::Busy => {}
             Attempt::Unanswered => {
+                unanswered = true;
                 known = step.edited.record.clone();
                 sent = Some(Written { facts, step, boot_id, complete: false });
             }
@@ -208,6 +255,10 @@ pub(super) async fn write(
                 say.failed("Patching", &error);
                 return sent;
             }
+            Attempt::FailedAfterSending(error) => {
+                say.failed("Patching", &error);
+                return Some(Written { facts, step, boot_id, complete: false });
+            }
         }
         if tries >= TRIES {
             say.keeps_changing(tries);
@@ -223,11 +274,16 @@ pub(super) async fn write(
 
 /// The node's facts, asked for until patience ends.
 async fn read(job: &Job<'_>, say: &mut Say<'_>) -> Option<Facts> {
+    let patience = if job.patient { job.deadline } else { job.deadline.min(Instant::now() + PATIENCE) };
     for pause in 0.. {
-        match job.facts().await {
+        let Some(facts) = job.unless_stopped(job.facts()).await else {
+            say.interrupted("was reading the configuration");
+            return None;
+        };
+        match facts {
             Ok(facts) => return Some(facts),
             Err(why) => {
-                let heals = why.call().is_some_and(talos::Error::heals) && Instant::now() < job.patience;
+                let heals = why.call().is_some_and(talos::Error::heals) && Instant::now() < patience;
                 if heals && job.pause(backoff(pause)).await {
                     continue;
                 }
@@ -245,50 +301,68 @@ async fn read(job: &Job<'_>, say: &mut Say<'_>) -> Option<Facts> {
 
 async fn boot_of(job: &Job<'_>, facts: &Facts, step: &Step) -> Option<String> {
     let needed = step.at_next_boot || step.delivery == Delivery::Staged || step.delivery.reboots();
-    if needed { boot_id(&job.node, &facts.version).await.ok().flatten() } else { None }
+    if needed { boot_id(&job.call(), &facts.version).await.ok().flatten() } else { None }
 }
 
 async fn attempt(job: &Job<'_>, facts: &Facts, step: &Step) -> Attempt {
-    match active(&job.node).await {
-        Ok(Some(now)) if now.version == facts.active.version && now.bytes == facts.active.bytes => {}
+    let node = job.call();
+    match tokio::try_join!(active(&node), persisted(&node, &facts.version)) {
+        Ok((Some(now), next))
+            if now.version == facts.active.version
+                && now.bytes == facts.active.bytes
+                && next.bytes() == facts.persisted.bytes() => {}
         Ok(_) => return Attempt::Overtaken,
         Err(error) if error.heals() => return Attempt::Busy,
         Err(error) => return Attempt::Failed(error),
     }
     let mode = if step.delivery.stages() { ApplyMode::Staged } else { ApplyMode::NoReboot };
     let bytes = ConfigBytes::from(step.edited.bytes.clone());
-    match job.node.apply_configuration(&bytes, mode, false).await {
+    match job.call().apply_configuration(&bytes, mode, false).await {
         Ok(_) => verify(job, facts, step).await,
         Err(error) if error.may_have_been_carried_out() => Attempt::Unanswered,
         Err(error) if error.heals() => Attempt::Busy,
-        Err(error) => Attempt::Failed(error),
+        Err(error) if is_refusal(&error) => Attempt::Failed(error),
+        Err(error) => Attempt::FailedAfterSending(error),
     }
+}
+
+/// Whether an answer says for certain that nothing was done.
+fn is_refusal(error: &talos::Error) -> bool {
+    use talos::ErrorKind as Kind;
+    !matches!(error.kind(), Kind::Malformed(_) | Kind::Other { .. } | Kind::NotFound(_) | Kind::NotTalos(_))
 }
 
 async fn verify(job: &Job<'_>, facts: &Facts, step: &Step) -> Attempt {
     if step.delivery.stages() {
-        return match persisted(&job.node, &facts.version).await {
-            Ok(now) if now.bytes().is_none_or(|bytes| bytes == step.edited.bytes) => Attempt::Verified,
+        let node = job.call();
+        return match tokio::try_join!(active(&node), persisted(&node, &facts.version)) {
+            Ok((Some(now), next))
+                if now.version == facts.active.version
+                    && next.bytes().is_none_or(|bytes| bytes == step.edited.bytes) =>
+            {
+                Attempt::Verified
+            }
+            // Somebody's live write is not in what was staged, or took its place.
             Ok(_) => Attempt::Mixed(Lost::Nothing),
             Err(error) if error.heals() => Attempt::Unanswered,
-            Err(error) => Attempt::Failed(error),
+            Err(error) => Attempt::FailedAfterSending(error),
         };
     }
     let before = facts.active.version;
-    match active(&job.node).await {
+    match active(&job.call()).await {
         Ok(Some(now)) if now.bytes.expose() == step.edited.bytes && now.version <= before + 1 => Attempt::Verified,
         // A smaller version is another boot, which took what was persisted.
         Ok(Some(now)) if now.version <= before + 1 => Attempt::Mixed(Lost::Nothing),
         Ok(Some(now)) => Attempt::Mixed(overwritten(job, before, now.version, &step.edited.bytes).await),
         Ok(None) => Attempt::Mixed(Lost::Nothing),
         Err(error) if error.heals() => Attempt::Unanswered,
-        Err(error) => Attempt::Failed(error),
+        Err(error) => Attempt::FailedAfterSending(error),
     }
 }
 
 /// Looks in the node's history whether ours was written over somebody's write that we had not read.
 async fn overwritten(job: &Job<'_>, before: u64, now: u64, ours: &[u8]) -> Lost {
-    let Ok(history) = job.node.config_history(before, now).await else { return Lost::Unknown };
+    let Ok(history) = job.call().config_history(before, now).await else { return Lost::Unknown };
     match history.iter().position(|config| config.bytes.expose() == ours) {
         Some(0) => Lost::Nothing,
         Some(place) => Lost::Theirs(history[place - 1].bytes.clone()),

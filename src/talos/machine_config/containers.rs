@@ -100,7 +100,8 @@ pub(super) fn put(
     root: impl Fn(&Tree) -> Result<Id, EditError>,
     child: &Child,
 ) -> Result<usize, EditError> {
-    loop {
+    // Every step is made once and every token replaced once, so more rounds mean that what is written is not found again.
+    for _ in 0..=2 * steps.len() {
         let tree = session.tree()?;
         let (splice, notes, done) = match walk(&tree, root(&tree)?, steps)? {
             Way::Through(container) => {
@@ -134,6 +135,12 @@ pub(super) fn put(
             return Ok(at);
         }
     }
+    Err(EditError::Layout {
+        line: 1,
+        path: steps.last().map_or_else(String::new, |step| step.path.to_owned()),
+        how: "text in which a key that is written there is not found again",
+        remedy: "in plain block style",
+    })
 }
 
 /// What stands in the place of an empty container, to be noted when something is put into it.
