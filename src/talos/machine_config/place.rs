@@ -349,7 +349,20 @@ pub(super) fn delete_lines(tree: &Tree, start: usize, lines: Range<usize>, last:
     let text = &tree.text;
     let mut leaves = Vec::new();
     tree.leaves(last, &mut leaves);
-    let in_leaf = |at: usize| leaves.iter().any(|leaf| tree.node(*leaf).span.contains(&at));
+    // The blank lines behind a block scalar belong to it, whether its value has them or not.
+    let with_blank_lines = |leaf: &Id| {
+        let mut span = tree.node(*leaf).span.clone();
+        while ends_in_block_scalar(tree, *leaf) && span.end < lines.end {
+            let next = source::line_end(text, span.end);
+            if !text[span.end..next].trim().is_empty() {
+                break;
+            }
+            span.end = next;
+        }
+        span
+    };
+    let ours: Vec<_> = leaves.iter().map(with_blank_lines).collect();
+    let in_leaf = |at: usize| ours.iter().any(|span| span.contains(&at));
     let mut deleted: Vec<Range<usize>> = Vec::new();
     let mut delete = |range: Range<usize>| match deleted.last_mut() {
         Some(last) if last.end == range.start => last.end = range.end,

@@ -186,7 +186,7 @@ fn kind_name(kind: &granit_parser::ErrorKind) -> String {
 
 /// A block scalar from its header to its last line that is part of the value; the parser's range goes from the first
 /// line with text, or from the header, to whatever comes next.
-fn block_scalar(text: &str, value: &str, range: Range<usize>) -> Range<usize> {
+fn block_scalar(text: &str, value: &str, range: Range<usize>, indent: Option<usize>) -> Range<usize> {
     let is_blank = value.bytes().all(|byte| byte == b'\n');
     let header = if is_blank && text[range.start..].starts_with(['|', '>']) {
         range.start
@@ -197,7 +197,19 @@ fn block_scalar(text: &str, value: &str, range: Range<usize>) -> Range<usize> {
     };
     let mut end = source::line_end(text, header);
     if !is_blank {
-        end = source::line_end(text, text[..range.end].trim_end().len().max(range.start));
+        // A line of blanks is part of the value where it is longer than the indentation.
+        let has_text = |line: &str| {
+            let line = line.trim_end_matches(['\r', '\n']);
+            !line.trim_matches(' ').is_empty() || line.len() > indent.unwrap_or(usize::MAX)
+        };
+        let mut at = source::line_start(text, range.start);
+        while at < range.end {
+            let next = source::line_end(text, at);
+            if has_text(&text[at..next.min(range.end)]) {
+                end = next;
+            }
+            at = next;
+        }
     }
     // With keep chomping the blank lines behind the last line are part of the value.
     let breaks = value.len() - value.trim_end_matches('\n').len();
@@ -279,7 +291,7 @@ impl<'s> Builder<'s> {
             Event::Scalar(value, style, ..) => {
                 let tag = tag(&event);
                 let range = match style {
-                    ScalarStyle::Literal | ScalarStyle::Folded => block_scalar(self.text, value, range),
+                    ScalarStyle::Literal | ScalarStyle::Folded => block_scalar(self.text, value, range, span.indent),
                     _ => range,
                 };
                 self.leaf(Kind::Scalar { value: value.to_string(), style: *style }, range, tag);
