@@ -141,7 +141,7 @@ fn prove(seeds: std::ops::Range<u64>, bases: &[Base]) -> Figures {
             texts.push(case.text.as_bytes());
             if let Some(done) = done {
                 texts.push(done.after.as_bytes());
-                texts.extend(done.foreign.iter().map(|foreign| foreign.back.as_bytes()));
+                texts.extend(done.later.iter().map(|later| later.text.as_bytes()));
             }
         }
         let mut readings = judge::read(minor_of(backend), &texts).into_iter();
@@ -150,9 +150,9 @@ fn prove(seeds: std::ops::Range<u64>, bases: &[Base]) -> Figures {
             match done {
                 Some(done) => {
                     let after = readings.next().unwrap();
-                    let back = done.foreign.as_ref().and_then(|_| readings.next());
+                    let later: Vec<_> = readings.by_ref().take(done.later.len()).collect();
                     figures.mangled_judged += usize::from(case.mangled && before.ok);
-                    figures.attempt(|_| compare(case, done, &before, &after, back.as_ref()));
+                    figures.attempt(|_| compare(case, done, &before, &after, &later));
                 }
                 None if case.mangled => {}
                 None => {

@@ -1,8 +1,6 @@
 //! What is shown without Talos: the bytes.
 
-use std::collections::BTreeMap;
-
-use talos::machine_config::{Action, Desired, EditError, Edited, Module, Record, edit, normal_name, view};
+use talos::machine_config::{Action, Desired, EditError, Edited, Module, Record, adopt, edit, normal_name, view};
 
 use super::case::Case;
 use super::content::{FOREIGN_MODULES, FOREIGN_SYSCTLS};
@@ -28,7 +26,7 @@ fn broken(case: &Case, what: &str, text: &str) -> ! {
 pub(crate) struct Judged {
     pub(crate) before: String,
     pub(crate) after: String,
-    pub(crate) foreign: Option<Foreign>,
+    pub(crate) later: Vec<Later>,
 }
 
 /// Runs one case as far as it goes without Talos. The texts are for Talos to judge.
@@ -88,12 +86,16 @@ pub(crate) fn run(case: &Case, figures: &mut Figures) -> Option<Judged> {
             fail("an edit that only adds took something away", &after);
         }
     }
-    let foreign = if case.mangled { None } else { drift(case, &applied, &after, figures) };
-    Some(Judged { before: case.text.clone(), after, foreign })
+    let mut later = Vec::new();
+    if !case.mangled {
+        let _ = drift(case, &applied, &after, figures);
+        later = self::later(case, &applied, figures);
+    }
+    Some(Judged { before: case.text.clone(), after, later })
 }
 
 /// Somebody edits in between: something of their own, something of ours, or both.
-fn drift(case: &Case, applied: &Edited, after: &str, figures: &mut Figures) -> Option<Foreign> {
+fn drift(case: &Case, applied: &Edited, after: &str, figures: &mut Figures) -> Option<()> {
     let mut dice = Dice::new(case.seed ^ 0xd21f7);
     // What a value says was fine and may be written in a way that cannot be changed; then mending is refused.
     let mut step =
@@ -147,17 +149,59 @@ fn drift(case: &Case, applied: &Edited, after: &str, figures: &mut Figures) -> O
             ),
         );
     }
-    // Somebody adds a module and a sysctl of theirs among ours, and they survive.
-    let theirs = Desired {
-        modules: vec![Module { name: dice.word(FOREIGN_MODULES).into(), parameters: None }],
-        sysctls: BTreeMap::from([(dice.word(FOREIGN_SYSCTLS).to_owned(), "77".to_owned())]),
+    figures.drifts += 1;
+    Some(())
+}
+
+/// What becomes of a configuration in other hands; Talos says whether it is what it should be.
+fn later(case: &Case, applied: &Edited, figures: &mut Figures) -> Vec<Later> {
+    let mut dice = Dice::new(case.seed ^ 0x1a7e4);
+    let list = |names: &[&str]| names.iter().map(|name| Module { name: (*name).into(), parameters: None }).collect();
+    let map = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), "77".to_owned())).collect();
+    let one = Desired {
+        modules: list(&[dice.word(FOREIGN_MODULES)]),
+        sysctls: map(&[dice.word(FOREIGN_SYSCTLS)]),
         default_runtime: None,
     };
-    let with_theirs = step(after.as_bytes(), &theirs, &Record::default(), "somebody's keys")?;
-    let back =
-        step(&with_theirs.bytes, &Desired::default(), &applied.record, "taking back with somebody's keys among ours")?;
-    figures.drifts += 1;
-    Some(Foreign { theirs, back: String::from_utf8(back.bytes).unwrap() })
+    let all = Desired { modules: list(FOREIGN_MODULES), sysctls: map(FOREIGN_SYSCTLS), default_runtime: None };
+    let nothing = Desired::default();
+    let mut done = Vec::new();
+    let mut step =
+        |what, bytes: &[u8], desired: &Desired, record: &Record| match edit(bytes, desired, record, case.backend) {
+            Ok(edited) => Some(edited),
+            Err(EditError::Layout { .. } | EditError::Shared { .. }) => {
+                figures.drifts_refused += 1;
+                None
+            }
+            Err(error) => broken(case, &format!("{what}: {error}"), &String::from_utf8_lossy(bytes)),
+        };
+    let mut add = |what, gone: Desired, added: Desired, edited: Option<Edited>| {
+        let text = edited.map(|edited| String::from_utf8(edited.bytes).unwrap());
+        done.extend(text.map(|text| Later { what, text, gone, added }));
+    };
+
+    let what = "somebody adds keys of theirs among ours, ours are taken back";
+    let back = step(what, &applied.bytes, &one, &Record::default())
+        .and_then(|with| step(what, &with.bytes, &nothing, &applied.record));
+    add(what, Desired::default(), one, back);
+
+    let what = "somebody takes theirs away from among ours, ours are mended and taken back";
+    let theirs = adopt(&applied.bytes, &all).unwrap();
+    let back = step(what, &applied.bytes, &nothing, &theirs)
+        .and_then(|without| step(what, &without.bytes, &case.desired, &applied.record))
+        .and_then(|mended| step(what, &mended.bytes, &nothing, &mended.record));
+    add(what, all, Desired::default(), back);
+
+    let what = "all that is wanted is imported and taken back";
+    let imported = adopt(&applied.bytes, &case.desired);
+    let imported = imported.unwrap_or_else(|error| broken(case, &error.to_string(), ""));
+    let still = step(what, &applied.bytes, &case.desired, &imported);
+    if still.is_some_and(|still| !still.changes.is_empty()) {
+        broken(case, "an edit after an import changes something", &String::from_utf8_lossy(&applied.bytes));
+    }
+    let back = step(what, &applied.bytes, &nothing, &imported);
+    add(what, case.desired.clone(), Desired::default(), back);
+    done
 }
 
 /// Whether a key of the desired stood in the configuration before.
@@ -168,7 +212,10 @@ fn prior_exists(case: &Case) -> bool {
         || seen.default_runtime.is_some()
 }
 
-pub(crate) struct Foreign {
-    pub(crate) theirs: Desired,
-    pub(crate) back: String,
+/// A configuration that went through other hands, and how it differs from what it was at first.
+pub(crate) struct Later {
+    pub(crate) what: &'static str,
+    pub(crate) text: String,
+    pub(crate) gone: Desired,
+    pub(crate) added: Desired,
 }

@@ -1,17 +1,17 @@
 //! What is shown with Talos's own parser: the meaning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use talos::machine_config::{normal_name, view};
 
 use super::CRI;
 use super::case::Case;
 use super::content::PART;
-use super::exact::Judged;
-use super::talos::Reading;
+use super::exact::{Judged, Later};
+use super::talos::{Module, Reading};
 
 /// Compares what Talos reads before and after.
-pub(crate) fn compare(case: &Case, judged: &Judged, before: &Reading, after: &Reading, back: Option<&Reading>) {
+pub(crate) fn compare(case: &Case, judged: &Judged, before: &Reading, after: &Reading, later: &[Reading]) {
     let fail = |what: &str| -> ! {
         panic!(
             "seed {}: {what}\n--- before\n{}\n--- wanted {:?}\n--- after\n{}\n--- read before\n{before:?}\n--- read after\n{after:?}",
@@ -77,31 +77,57 @@ pub(crate) fn compare(case: &Case, judged: &Judged, before: &Reading, after: &Re
             fail("the view reads a module otherwise than Talos");
         }
     }
-    if let (Some(back), Some(foreign)) = (back, &judged.foreign) {
-        if !back.ok || back.canonical_sha_of_rest != before.canonical_sha_of_rest {
-            fail(&format!("taking back with somebody's keys among ours: {back:?}\n{}", foreign.back));
-        }
-        let mut sysctls = before.sysctls.clone();
-        sysctls.extend(foreign.theirs.sysctls.clone());
-        if back.sysctls != sysctls {
-            fail(&format!("somebody's sysctl is lost, or one of ours stays: {back:?}\n{}", foreign.back));
-        }
-        let names = |reading: &Reading| {
-            let mut names: Vec<_> = reading.modules.iter().map(|module| module.name.clone()).collect();
-            names.sort();
-            names
-        };
-        let mut wanted = names(before);
-        for module in &foreign.theirs.modules {
-            if !wanted.contains(&module.name) {
-                wanted.push(module.name.clone());
-                wanted.sort();
-            }
-        }
-        if names(back) != wanted || back.files != before.files || back.cri_customizations != before.cri_customizations {
-            fail(&format!("somebody's keys are lost, or ours stay: {back:?}\n{}", foreign.back));
+    for (later, reading) in judged.later.iter().zip(later) {
+        if let Err(what) = compare_later(later, before, reading) {
+            fail(&format!("{}: {what}: {reading:?}\n{}", later.what, later.text));
         }
     }
+}
+
+/// Whether a configuration that went through other hands says what it said at first, but for what they did.
+fn compare_later(later: &Later, before: &Reading, reading: &Reading) -> Result<(), &'static str> {
+    if !reading.ok || reading.canonical_sha_of_rest != before.canonical_sha_of_rest {
+        return Err("Talos reads something else differently");
+    }
+    let is_gone = |name: &str| later.gone.modules.iter().any(|gone| normal_name(&gone.name) == normal_name(name));
+    let mut modules: Vec<_> = before.modules.iter().filter(|module| !is_gone(&module.name)).cloned().collect();
+    for added in &later.added.modules {
+        if modules.iter().all(|module| module.name != added.name) {
+            modules.push(Module { name: added.name.clone(), parameters: Some(Vec::new()) });
+        }
+    }
+    let sorted = |mut modules: Vec<Module>| {
+        modules.sort_by(|one, other| one.name.cmp(&other.name));
+        modules
+    };
+    if sorted(modules) != sorted(reading.modules.clone()) {
+        return Err("Talos reads other modules");
+    }
+    let mut sysctls = before.sysctls.clone();
+    sysctls.retain(|key, _| !later.gone.sysctls.contains_key(key));
+    sysctls.extend(later.added.sysctls.clone());
+    if sysctls != reading.sysctls {
+        return Err("Talos reads other sysctls");
+    }
+    if later.gone.default_runtime.is_none() {
+        if reading.files != before.files || reading.cri_customizations != before.cri_customizations {
+            return Err("Talos reads other files");
+        }
+        return Ok(());
+    }
+    let (old, new) = (parts(before), parts(reading));
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let text = |parts: &BTreeMap<String, String>, name| without_runtime(parts.get(name).map_or("", String::as_str));
+    if names.into_iter().any(|name| text(&old, name) != text(&new, name)) {
+        return Err("a CRI fragment says something else besides the runtime");
+    }
+    Ok(())
+}
+
+fn parts(reading: &Reading) -> BTreeMap<String, String> {
+    let legacy = reading.files.iter().filter(|file| file.path == PART).map(|file| ("customization", &file.content));
+    let documents = reading.cri_customizations.iter().map(|part| (part.name.as_str(), &part.content));
+    legacy.chain(documents).map(|(name, content)| (format!("20-{name}.part"), content.clone())).collect()
 }
 
 /// The files but for our part, and the runtime as containerd would read it.
@@ -111,11 +137,6 @@ fn compare_files(case: &Case, before: &Reading, after: &Reading) -> Result<(), &
     if foreign(before) != foreign(after) {
         return Err("Talos reads a foreign file differently");
     }
-    let parts = |reading: &Reading| -> BTreeMap<String, String> {
-        let legacy = reading.files.iter().filter(|file| file.path == PART).map(|file| ("customization", &file.content));
-        let documents = reading.cri_customizations.iter().map(|part| (part.name.as_str(), &part.content));
-        legacy.chain(documents).map(|(name, content)| (format!("20-{name}.part"), content.clone())).collect()
-    };
     let (old, new) = (parts(before), parts(after));
     for (name, content) in &new {
         let was = old.get(name).map_or("", String::as_str);
