@@ -150,9 +150,11 @@ pub(super) fn foreign_lines(text: &str, plugin: &str, made_table: bool) -> Optio
     let edits = match &setting {
         Some(setting) => remove(text, plugin, setting, made_table).ok()?,
         // Somebody took the setting out and left our header.
-        None if made_table => {
-            bare_header(text, plugin, &Lines::of(text)).ok()?.map(|line| LineEdit::Delete(line..line + 1)).into_iter().collect()
-        }
+        None if made_table => bare_header(text, plugin, &Lines::of(text))
+            .ok()?
+            .map(|line| LineEdit::Delete(line..line + 1))
+            .into_iter()
+            .collect(),
         None => Vec::new(),
     };
     let rest = Lines::of(text).edited(text, &edits);

@@ -303,7 +303,10 @@ fn take_flow(tree: &Tree, children: &[Range<usize>], index: usize, path: &str) -
     let before = index.checked_sub(1).map(|before| &children[before]);
     let with_comma_before = before.filter(|before| !glued(before)).map(|before| before.end..own.end);
     let with_comma_behind = children.get(index + 1).map(|behind| own.start..behind.start);
-    let alone = (children.len() == 1).then_some(own.clone());
+    // Nothing but a comma behind it is not a collection.
+    let rest = tree.text[own.end..].trim_start_matches([' ', '\t', '\r', '\n']);
+    let comma = if rest.starts_with(',') { tree.text.len() - rest.len() + 1 } else { own.end };
+    let alone = (children.len() == 1).then_some(own.start..comma);
     [with_comma_before, with_comma_behind, alone]
         .into_iter()
         .flatten()

@@ -18,7 +18,7 @@ pub(super) struct Theirs<'s> {
 }
 
 /// An event of the parser's, as far as it counts.
-#[derive(PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Event<'s> {
     Document {
         marked: bool,

@@ -143,10 +143,9 @@ fn the_last_of_ours_can_be_taken_out_of_a_container_that_somebody_else_emptied()
 #[test]
 fn what_stood_there_before_us_and_was_taken_out_since_is_ours_once_it_is_mended() {
     let before = "machine:\n  kernel:\n    modules:\n      - name: nvidia\n  sysctls:\n    net.core.bpf_jit_harden: \"2\"\n  type: worker\n";
-    for (backend, left) in [
-        (Backend::V1Alpha1, "machine:\n  type: worker\n"),
-        (Backend::Documents, "machine:\n  type: worker\n"),
-    ] {
+    for (backend, left) in
+        [(Backend::V1Alpha1, "machine:\n  type: worker\n"), (Backend::Documents, "machine:\n  type: worker\n")]
+    {
         let (mended, back) = drift(before, &guide(), backend, |text| {
             let at = text.find("machine:").unwrap();
             let end = text.find("  type: worker\n").unwrap();
