@@ -58,7 +58,9 @@ fn walk(tree: &Tree, root: Id, steps: &[Step]) -> Result<Way, EditError> {
         let colon = locate::colon(tree, key, step.path)?;
         locate::unshared(tree, value, step.path)?;
         let null = tree.is_null(value);
-        if null && tree.node(value).has_properties() {
+        // An anchor that nobody uses stays before what is put there, if that can go on the lines below.
+        let node = tree.node(value);
+        if null && (node.tag.is_some() || (node.anchor.is_some() && (!tree.is_blank(value) || tree.is_flow(at.id)))) {
             return Err(EditError::Layout {
                 line: tree.line(value),
                 path: step.path.into(),

@@ -36,16 +36,32 @@ pub(super) fn append(session: &mut Session, lines: Vec<String>) -> Result<usize,
     Ok(at)
 }
 
-/// Takes a document out, from its `---` to its last line; comments within stay, and so does its `...`.
-pub(super) fn remove(tree: &Tree, document: &locate::Located) -> Vec<Splice> {
-    let (marker, root) = {
-        let document = &tree.documents[document.index];
-        (document.marker.clone(), document.root)
-    };
-    let start = marker.as_ref().map_or(tree.node(root).start(), |marker| marker.start);
+/// Takes a document out, from its `---` to its `...`; comments within stay.
+pub(super) fn remove(tree: &Tree, document: &locate::Located) -> Result<Vec<Splice>, EditError> {
+    let own = &tree.documents[document.index];
+    let marker = own.marker.as_ref();
+    let start = marker.map_or(tree.node(own.root).start(), |marker| marker.start);
     let behind_marker = marker.map_or(0, |marker| source::line_end(&tree.text, marker.start));
-    let end = place::behind(tree, root).max(behind_marker);
-    place::delete_lines(tree, start, source::line_start(&tree.text, start)..end, root)
+    let end = place::behind(tree, own.root).max(behind_marker);
+    let mut splices = place::delete_lines(tree, start, source::line_start(&tree.text, start)..end, own.root);
+    let Some(mark) = &own.end else { return Ok(splices) };
+    let line = mark.start..source::line_end(&tree.text, mark.start);
+    if tree.text[line.end..].lines().any(|line| line.starts_with('%')) {
+        return Err(EditError::Layout {
+            line: source::line_of(&tree.text, mark.start),
+            path: locate::describe(&document.kind),
+            how: "a document whose end (...) also ends what is before a directive (%)",
+            remedy: "behind the other documents",
+        });
+    }
+    match (tree.comments_in(line.clone()).first(), splices.last_mut()) {
+        (Some(comment), _) => splices.push(Splice::delete(line.start..comment.start)),
+        (None, Some(last)) if last.range.end == line.start => {
+            last.range = place::without_line_end(&tree.text, last.range.start..line.end);
+        }
+        (None, _) => splices.push(Splice::delete(place::without_line_end(&tree.text, line))),
+    }
+    Ok(splices)
 }
 
 /// Refuses a document or item that holds keys which Talos does not know there.

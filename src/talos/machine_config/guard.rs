@@ -48,17 +48,6 @@ pub(super) fn check(session: &mut Session, desired: &Desired, before: &Record) -
                 remedy: "without blank lines or comments there",
             });
         }
-        if std::env::var("GUARD_DEBUG").is_ok() {
-            let at = theirs_old.events.iter().zip(&theirs_new.events).position(|(a, b)| a != b);
-            eprintln!(
-                "DBG at {at:?} of {} {}: {:?} / {:?} {before:?} {:?}",
-                theirs_old.events.len(),
-                theirs_new.events.len(),
-                at.map(|at| &theirs_old.events[at.saturating_sub(4)..(at + 6).min(theirs_old.events.len())]),
-                at.map(|at| &theirs_new.events[at.saturating_sub(4)..(at + 6).min(theirs_new.events.len())]),
-                session.record
-            );
-        }
         return Err(failed("what is not ours reads differently"));
     }
     if comments(&old) != comments(&new) {

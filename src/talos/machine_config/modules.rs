@@ -214,11 +214,9 @@ fn remove_one(session: &mut Session, name: &str, home: Home) -> Result<(), EditE
         }
         Home::Document => {
             documents::only(&tree, own.mapping, &["apiVersion", "kind", "name", "parameters"], &own.path())?;
-            locate::documents(&tree)?
-                .iter()
-                .find(|document| document.index == own.document)
-                .map(|document| documents::remove(&tree, document))
-                .unwrap_or_default()
+            let documents = locate::documents(&tree)?;
+            let own = documents.iter().find(|document| document.index == own.document);
+            own.map_or(Ok(Vec::new()), |own| documents::remove(&tree, own))?
         }
     };
     session.apply(splices);

@@ -272,6 +272,15 @@ pub(super) fn empty(text: &str, behind_colon: Range<usize>) -> Splice {
 /// Takes the child with this number out of a container.
 pub(super) fn take(tree: &Tree, container: &Container, index: usize) -> Result<Vec<Splice>, EditError> {
     let path = &container.path;
+    let count = tree.entries(container.id).len() + tree.items(container.id).len();
+    if count == 1 && !tree.is_flow(container.id) && tree.node(container.id).tag.is_some() {
+        return Err(EditError::Layout {
+            line: tree.line(container.id),
+            path: path.clone(),
+            how: "a collection with a tag, which cannot stand there with nothing behind it",
+            remedy: "without the tag",
+        });
+    }
     match &tree.node(container.id).kind {
         Kind::Mapping { flow: false, entries } => {
             let (key, value) = entries[index];

@@ -331,7 +331,7 @@ fn take_out(
     documents::only(tree, part.mapping, &["apiVersion", "kind", "name", "content"], &part.path())?;
     let documents = locate::documents(tree)?;
     let own = documents.iter().find(|document| document.index == part.document);
-    Ok(own.map(|own| documents::remove(tree, own)).unwrap_or_default())
+    own.map_or(Ok(Vec::new()), |own| documents::remove(tree, own))
 }
 
 /// Takes the setting for ours, and its table and fragment where nothing else is in them.

@@ -282,7 +282,7 @@ pub(super) fn tidy(session: &mut Session) -> Result<(), EditError> {
                 }
                 _ => false,
             });
-            bare.then(|| documents::remove(&tree, &found))
+            bare.then(|| documents::remove(&tree, &found)).transpose()?
         }
         None => Some(Vec::new()),
     };

@@ -18,7 +18,7 @@ pub(super) struct Theirs<'s> {
 }
 
 /// An event of the parser's, as far as it counts.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 pub(super) enum Event<'s> {
     Document {
         marked: bool,
@@ -238,7 +238,7 @@ fn treat_containers(
             }
             if recorded.contains(path) {
                 treatments.insert(key, Treatment::Out);
-            } else if !tree.node(value).has_properties() && is_emptied(tree, value) {
+            } else if tree.node(value).tag.is_none() && is_emptied(tree, value) {
                 treatments.insert(value, Treatment::Emptied);
             }
         }
