@@ -199,3 +199,28 @@ fn a_sysctl_goes_into_the_one_document_there_may_be() {
         assert_eq!(now.matches("SysctlConfig").count(), 1);
     }
 }
+
+#[test]
+fn the_end_mark_of_a_document_goes_with_it() {
+    let before =
+        "machine: {}\n---\nkind: KernelModuleConfig\napiVersion: v1alpha1\nname: nvidia\n...\n---\nkind: Other\n";
+    let record = super::super::adopt(before.as_bytes(), &one_module()).unwrap();
+    let back = edit(before.as_bytes(), &Desired::default(), &record, Backend::Documents).unwrap();
+    assert_eq!(String::from_utf8(back.bytes).unwrap(), "machine: {}\n---\nkind: Other\n");
+    let directive = before.replace("...\n", "...\n%YAML 1.1\n");
+    let error = edit(directive.as_bytes(), &Desired::default(), &record, Backend::Documents).unwrap_err();
+    assert!(matches!(error, EditError::Layout { line: 6, .. }), "{error}");
+}
+
+#[test]
+fn an_anchor_stays_before_what_comes_and_goes_and_a_tag_is_not_left_alone() {
+    check(
+        "machine:\n  kernel:\n    modules: &m\n  type: worker\n",
+        &one_module(),
+        "machine:\n  kernel:\n    modules: &m\n      - name: nvidia\n  type: worker\n",
+    );
+    let tagged = "machine:\n  kernel:\n    modules: !!seq\n      - name: nvidia\n";
+    let record = super::super::adopt(tagged.as_bytes(), &one_module()).unwrap();
+    let back = edit(tagged.as_bytes(), &Desired::default(), &record, Backend::V1Alpha1);
+    assert!(matches!(back, Err(EditError::Layout { .. })), "{back:?}");
+}

@@ -76,3 +76,11 @@ fn a_colon_with_nothing_behind_it_does_not_become_part_of_its_key() {
     let seen = view(b"machine: {sysctls: {a.b:, c.d:}}\n", CRI).unwrap();
     assert_eq!(seen.sysctls.keys().collect::<Vec<_>>(), ["a.b:", "c.d:"]);
 }
+
+#[test]
+fn a_comma_behind_the_last_one_goes_with_it() {
+    let before = "machine: {kernel: {modules: [ {name: nvidia} , ],}, type: worker}\n";
+    let record = super::super::adopt(before.as_bytes(), &one_module()).unwrap();
+    let back = edit(before.as_bytes(), &Desired::default(), &record, Backend::V1Alpha1).unwrap();
+    assert_eq!(String::from_utf8(back.bytes).unwrap(), "machine: {type: worker}\n");
+}

@@ -33,7 +33,7 @@ fn what_talos_refuses_is_refused() {
         ("machine: {}\n---\nmachine: {}\n", 3),
         ("machine: [\n", 1),
         ("machine:\n  ? kernel\n  : {}\n", 2),
-        ("machine:\n  kernel: &a\n", 2),
+        ("machine:\n  kernel: !!map\n", 2),
         ("a: b\u{85}\nmachine: {}\n", 1),
         ("a: b\rmachine: {}\n", 1),
     ] {
