@@ -57,9 +57,9 @@ pub(super) fn remove(tree: &Tree, document: &locate::Located) -> Result<Vec<Spli
     match (tree.comments_in(line.clone()).first(), splices.last_mut()) {
         (Some(comment), _) => splices.push(Splice::delete(line.start..comment.start)),
         (None, Some(last)) if last.range.end == line.start => {
-            last.range = place::without_line_end(&tree.text, last.range.start..line.end);
+            last.range = place::without_line_end(tree, last.range.start..line.end);
         }
-        (None, _) => splices.push(Splice::delete(place::without_line_end(&tree.text, line))),
+        (None, _) => splices.push(Splice::delete(place::without_line_end(tree, line))),
     }
     Ok(splices)
 }

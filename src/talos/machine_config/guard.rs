@@ -76,7 +76,7 @@ pub(super) fn check(session: &mut Session, desired: &Desired, before: &Record) -
 /// Whether the first difference is the text of a block scalar: the lines around ours are then not free to be moved
 /// together, which is no fault of the edit.
 fn swallows(old: &[Event<'_>], new: &[Event<'_>]) -> bool {
-    let block = |event: &Event<'_>| matches!(event, Event::Scalar { style, .. } if fragment::is_block(*style));
+    let block = |event: &Event<'_>| matches!(event, Event::Scalar { style, .. } | Event::Lines { style, .. } if fragment::is_block(*style));
     old.iter().zip(new).find(|(old, new)| old != new).is_some_and(|(old, new)| block(old) && block(new))
 }
 

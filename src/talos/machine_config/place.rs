@@ -6,7 +6,7 @@ use granit_parser::ScalarStyle;
 
 use super::fragment::{self, Fragment, Style};
 use super::splice::Splice;
-use super::tree::{Id, Kind, Tree};
+use super::tree::{Id, Kind, Node, Tree};
 use super::{EditError, locate, source};
 
 /// A child to put in.
@@ -359,6 +359,7 @@ fn take_lines(tree: &Tree, start: usize, last: Id, next: Option<usize>, path: &s
 /// Deletes lines, but for the comments in them and the blank lines between our own.
 pub(super) fn delete_lines(tree: &Tree, start: usize, lines: Range<usize>, last: Id) -> Vec<Splice> {
     let text = &tree.text;
+    let column = start - source::line_start(text, start);
     let mut leaves = Vec::new();
     tree.leaves(last, &mut leaves);
     // The blank lines behind a block scalar belong to it, whether its value has them or not.
@@ -389,7 +390,10 @@ pub(super) fn delete_lines(tree: &Tree, start: usize, lines: Range<usize>, last:
         let blank = content.trim_matches([' ', '\t']).is_empty();
         match tree.comments_in(line.start.max(start)..line.end).first() {
             Some(comment) => {
-                let first = line.start + (content.len() - content.trim_start_matches(' ').len());
+                // Not further in than what goes, where it could become part of a block scalar that comes before.
+                let spaces = content.len() - content.trim_start_matches(' ').len();
+                let alone = line.start + spaces == comment.start;
+                let first = line.start + if alone { spaces } else { spaces.min(column) };
                 delete(first..comment.start);
             }
             None if blank && line.start > start && !in_leaf(line.start) => {}
@@ -399,15 +403,23 @@ pub(super) fn delete_lines(tree: &Tree, start: usize, lines: Range<usize>, last:
     if let [only] = deleted.as_mut_slice()
         && *only == lines
     {
-        *only = without_line_end(text, lines);
+        *only = without_line_end(tree, lines);
     }
     deleted.into_iter().map(Splice::delete).collect()
 }
 
 /// Lines to delete. Of a text without its last line end we leave a text without its last line end: then the line end
-/// before them goes too.
-pub(super) fn without_line_end(text: &str, lines: Range<usize>) -> Range<usize> {
+/// before them goes too, unless it is part of a block scalar's value.
+pub(super) fn without_line_end(tree: &Tree, lines: Range<usize>) -> Range<usize> {
+    let text = &tree.text;
     if lines.is_empty() || lines.end < text.len() || text.ends_with('\n') {
+        return lines;
+    }
+    let counts = |node: &Node| {
+        node.span.end == lines.start
+            && matches!(&node.kind, Kind::Scalar { value, style } if fragment::is_block(*style) && value.ends_with('\n'))
+    };
+    if tree.nodes.iter().any(counts) {
         return lines;
     }
     let before = &text[..lines.start];

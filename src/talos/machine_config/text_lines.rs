@@ -148,7 +148,7 @@ fn literal(tree: &Tree, scalar: Id, value: &str, key: &Container, edits: &[LineE
                 Some(place::insert_lines(text, start(*before), &lines))
             }
             LineEdit::Delete(lines) => {
-                Some(Splice::delete(place::without_line_end(text, start(lines.start)..start(lines.end))))
+                Some(Splice::delete(place::without_line_end(tree, start(lines.start)..start(lines.end))))
             }
             LineEdit::Replace { range, text: new } => {
                 let line = lines.line_of(range.start);
@@ -223,7 +223,7 @@ fn folded(tree: &Tree, scalar: Id, value: &str, edits: &[LineEdit]) -> Option<Ve
         }
     }
     for splice in merged.iter_mut().filter(|splice| splice.text.is_empty()) {
-        splice.range = place::without_line_end(text, splice.range.clone());
+        splice.range = place::without_line_end(tree, splice.range.clone());
     }
     Some(merged)
 }

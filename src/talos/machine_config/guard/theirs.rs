@@ -101,7 +101,9 @@ impl<'s> Theirs<'s> {
                 }
             }
             Kind::Scalar { value, style } => {
-                self.spans.push(node.span.clone());
+                // Whether the line end behind a block scalar counts, its value tells.
+                let written = tree.text[node.span.clone()].trim_end_matches(['\r', '\n']).len();
+                self.spans.push(node.span.start..node.span.start + written);
                 self.events.push(Event::Scalar { value: value.to_string(), style: *style, anchor, tag });
             }
             Kind::Alias(_) => {

@@ -155,3 +155,25 @@ fn what_stood_there_before_us_and_was_taken_out_since_is_ours_once_it_is_mended(
         assert_eq!(back, left, "{backend:?}");
     }
 }
+
+#[test]
+fn a_comment_that_stays_is_not_taken_in_by_the_text_before() {
+    let before = "machine: {}\n---\nkind: Other\ntext: |\n    x\n---\napiVersion: v1alpha1\nkind: KernelModuleConfig\nname: nvidia\nparameters:\n    - a # why\n---\nkind: Other\n";
+    let record = super::super::adopt(before.as_bytes(), &one_module()).unwrap();
+    let back = edit(before.as_bytes(), &Desired::default(), &record, Backend::Documents).unwrap();
+    assert_eq!(
+        String::from_utf8(back.bytes).unwrap(),
+        "machine: {}\n---\nkind: Other\ntext: |\n    x\n# why\n---\nkind: Other\n"
+    );
+}
+
+#[test]
+fn the_line_end_that_a_text_lacked_stays_lacking_behind_a_block_scalar() {
+    let before = "machine: {}\n---\nkind: Other\ntext: |-\n    x\n---\napiVersion: v1alpha1\nkind: KernelModuleConfig\nname: nvidia";
+    let record = super::super::adopt(before.as_bytes(), &one_module()).unwrap();
+    let back = edit(before.as_bytes(), &Desired::default(), &record, Backend::Documents).unwrap();
+    assert_eq!(String::from_utf8(back.bytes).unwrap(), "machine: {}\n---\nkind: Other\ntext: |-\n    x");
+    let clipped = before.replace("|-", "|");
+    let back = edit(clipped.as_bytes(), &Desired::default(), &record, Backend::Documents).unwrap();
+    assert_eq!(String::from_utf8(back.bytes).unwrap(), "machine: {}\n---\nkind: Other\ntext: |\n    x\n");
+}
