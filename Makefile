@@ -1,5 +1,5 @@
 # The recipes' names. What each does stands in cargo or in the script that it calls.
-.PHONY: help tools build demo test lint bench docs clean
+.PHONY: help tools build demo test lint bench proof docs clean
 
 help:
 	@echo "make tools  build the pinned programs that the tests run (once, about 15 minutes)"
@@ -8,6 +8,7 @@ help:
 	@echo "make test   formatting, lints, every test, every acceptance case"
 	@echo "make lint   formatting, clippy, licences and bans"
 	@echo "make bench  start, memory, size, and plans of up to 1,000 nodes"
+	@echo "make proof  10,000 generated machine configurations through the editor, judged by Talos's parser"
 	@echo "make docs   the registry's pages, from the schema"
 	@echo "make clean  everything that was built"
 
@@ -28,6 +29,9 @@ lint:
 
 bench: tools
 	cargo bench --bench speed
+
+proof:
+	acceptance-tests/config-proof.sh
 
 docs:
 	acceptance-tests/docs.sh
