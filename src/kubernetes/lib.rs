@@ -6,15 +6,21 @@
 
 mod call;
 pub mod cluster;
+pub mod drift;
 pub mod error;
+pub mod names;
 pub mod object;
+pub mod quantity;
 pub mod secret;
 pub mod settings;
+pub mod toleration;
 
 pub use cluster::{
     Applied, Apply, Cluster, Event, Limits, Listed, LogOptions, Objects, Preconditions, Propagation, Selection, Version,
 };
 pub use error::{Call, Error, ErrorKind};
 pub use object::{Kind, NotAnObject, Object, ObjectRef};
+pub use quantity::Quantity;
 pub use secret::Secret;
 pub use settings::{Settings, SettingsError};
+pub use toleration::Toleration;
