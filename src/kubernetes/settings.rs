@@ -79,3 +79,6 @@ impl fmt::Debug for Exec {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
