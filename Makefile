@@ -2,7 +2,7 @@
 .PHONY: help tools build demo test lint bench proof docs clean
 
 help:
-	@echo "make tools  build the pinned programs that the tests run (once, about 15 minutes)"
+	@echo "make tools  build the pinned programs that the tests run (once, about 25 minutes)"
 	@echo "make build  the release binary"
 	@echo "make demo   the guide's node work with the real terraform, on a test node"
 	@echo "make test   formatting, lints, every test, every acceptance case"
