@@ -13,8 +13,6 @@ pub(crate) struct Layout<'a> {
     pub(crate) etcd: u16,
     pub(crate) etcd_peer: u16,
     pub(crate) server: u16,
-    /// kwok's own server, of which nothing is used.
-    pub(crate) kwok: u16,
     /// The kubelet of every node: `kubelet.rs`.
     pub(crate) kubelet: u16,
 }
@@ -91,7 +89,8 @@ impl Layout<'_> {
             "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake".to_owned(),
             "--node-ip=127.0.0.1".to_owned(),
             format!("--node-port={}", self.kubelet),
-            format!("--server-address=127.0.0.1:{}", self.kwok),
+            // Of its own server nothing is used; without this it listens on every address.
+            "--server-address=127.0.0.1:0".to_owned(),
             // Of pods, which nothing dials.
             "--cidr=10.0.0.0/16".to_owned(),
         ]

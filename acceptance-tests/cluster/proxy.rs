@@ -83,10 +83,16 @@ impl Proxy {
         &self.kubeconfig
     }
 
-    /// Its address as a client names it: `https://127.0.0.1:PORT`.
+    /// Where it listens: `127.0.0.1:PORT`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The same as a client of the API names it: `https://127.0.0.1:PORT`.
     #[must_use]
     pub fn server(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://{}", self.address())
     }
 
     /// How many connections it has taken.

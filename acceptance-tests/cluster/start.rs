@@ -255,7 +255,6 @@ fn boot(folder: &Path, release: &Release) -> Result<Cluster> {
         etcd: ports::free()?,
         etcd_peer: ports::free()?,
         server: ports::free()?,
-        kwok: ports::free()?,
         kubelet: reserved.port()?,
     };
     let [etcd, kwok] = [tool("etcd")?, tool("kwok")?];

@@ -85,7 +85,6 @@ fn a_pod_ends_as_its_namespace_says_and_its_log_can_be_read() -> Result<()> {
     cluster.namespace(&namespace).exit_code(3).log("first line\nsecond line").create()?;
     cluster.node(&node).create()?;
     create(cluster, &namespace, &pod("fails", &node, &json!({})))?;
-    // Followed from the start to its end: this returns only because the log ends.
     until_phase(cluster, &namespace, "fails", "Failed").context("the pod was to fail")?;
     for (arguments, expect) in [
         (vec![], "first line\nsecond line\n"),
@@ -154,11 +153,10 @@ fn a_pod_that_cannot_start_says_why() -> Result<()> {
     until_phase(cluster, &namespace, "plain", "Succeeded")?;
     let refused = cluster.kubectl(&["logs", "runtime", "-n", &namespace])?.failed()?;
     assert!(refused.contains("is waiting to start: ContainerCreating"), "{refused}");
-    let seen = cluster.until("there is an event", || {
+    cluster.until("there is an event", || {
         let events = cluster.kubectl(&["get", "events", "-n", &namespace, "-o", "name"])?.succeeded()?;
         Ok(events.contains("event/runtime.").then_some(()))
-    });
-    seen
+    })
 }
 
 #[test]
