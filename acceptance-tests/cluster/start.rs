@@ -211,12 +211,15 @@ impl Cluster {
         until(what, look)
     }
 
-    /// Keeps the folder with the logs when the cluster ends, without etcd's data.
+    /// Keeps the folder with the logs when the cluster ends, without etcd's data, for the sake of a case that failed:
+    /// for as long as there is a file in `keep`.
     ///
     /// # Errors
     /// When that cannot be noted.
-    pub fn keep(&self) -> Result<()> {
-        fs::write(self.folder.join("keep"), "").context("the cluster's folder cannot be kept")
+    pub fn keep(&self, case: &str) -> Result<()> {
+        let folder = self.folder.join("keep");
+        let kept = fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(case), ""));
+        kept.context("the cluster's folder cannot be kept")
     }
 
     /// What a reader wants to know of the cluster when a case failed: its objects and events, as kubectl shows them.

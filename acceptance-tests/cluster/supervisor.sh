@@ -23,4 +23,6 @@ while IFS= read -r line; do eval "$line"; done
 for id in $started; do kill -9 "$id" 2>/dev/null; done
 # Until they have really ended: their ports are free then, and nobody writes into the folder any more.
 wait
+# A folder with nothing in it is no reason to keep anything.
+rmdir "$folder/keep" 2>/dev/null
 if [ -e "$folder/keep" ]; then rm -rf "$folder/etcd"; else rm -rf "$folder"; fi

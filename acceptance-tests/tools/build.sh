@@ -7,7 +7,8 @@
 #   build.sh NAME...      only these: tofu, talosctl, terraform, tfplugindocs, talos-node, cargo-deny, helm,
 #                         kubernetes (the newest, with etcd, kwok and kubectl), kubernetes-1.30
 #
-# With KUBERNETES=1.30 in the environment, which is how the tests choose it, `kubernetes` builds that one too.
+# With KUBERNETES=1.30 in the environment, which is how the tests choose it, `kubernetes` builds that one too; etcd, kwok and
+# kubectl are the same for all.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -80,6 +81,10 @@ make_talos_node() {
 # $1 module folder. A folder for each minor, so that two can be there side by side.
 # Without the stamp the server says that its version is v0.0.0-master+$Format:%H$, which clients cannot parse.
 make_control_plane() {
+    if [ ! -d "$here/$1" ]; then
+        echo "build.sh: no module in acceptance-tests/tools pins $1" >&2
+        exit 2
+    fi
     version=$(pinned "$1" k8s.io/kubernetes)
     minor=${version#v}
     minor=${minor%.*}
@@ -96,7 +101,7 @@ make_kubernetes() {
     go_tool kwok kubernetes sigs.k8s.io/kwok/cmd/kwok ""
     go_tool kubectl kubernetes k8s.io/kubernetes/cmd/kubectl \
         "-X k8s.io/component-base/version.gitVersion=$(pinned kubernetes k8s.io/kubernetes)"
-    if [ -n "${KUBERNETES:-}" ] && [ -d "$here/kubernetes-$KUBERNETES" ]; then
+    if [ -n "${KUBERNETES:-}" ] && [ "$KUBERNETES" != "$minor" ]; then
         make_control_plane "kubernetes-$KUBERNETES"
     fi
 }
