@@ -10,6 +10,7 @@ mod admission;
 mod api;
 mod certificates;
 mod claims;
+mod front;
 mod kubeconfig;
 mod kubectl;
 mod kubelet;
@@ -26,6 +27,7 @@ mod supervisor;
 
 pub use api::Api;
 pub use claims::Claim;
+pub use front::{Fault, Front};
 pub use kubectl::Output;
 pub use namespace::Namespace;
 pub use node::NodeBuilder;

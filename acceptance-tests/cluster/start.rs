@@ -14,6 +14,7 @@ use crate::admission;
 use crate::api::Api;
 use crate::certificates::{Authority, token_keys};
 use crate::claims::{Claim, Claims};
+use crate::front::Front;
 use crate::kubeconfig::{kubeconfig, write};
 use crate::kubectl::{self, Output};
 use crate::kubelet;
@@ -179,6 +180,26 @@ impl Cluster {
     /// As `proxy` and `user`.
     pub fn proxy_as(&self, name: &str, groups: &[&str]) -> Result<Proxy> {
         Proxy::start(self.port, |port| self.write_kubeconfig("proxy", &address(port), name, groups))
+    }
+
+    /// A front before the API server that sees requests, for one case to answer, lose and count.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub fn front(&self) -> Result<Front> {
+        self.front_as("admin", &[ADMINISTRATORS])
+    }
+
+    /// The same for another user: whoever calls it is that one to the API server.
+    ///
+    /// # Errors
+    /// As `front` and `user`.
+    pub fn front_as(&self, name: &str, groups: &[&str]) -> Result<Front> {
+        let identity = self.authority.client(name, groups)?;
+        let api = Api::new(self.port, &self.authority, &identity)?;
+        Front::start(api, &self.authority.server()?, |port| {
+            self.write_kubeconfig("front", &address(port), name, groups)
+        })
     }
 
     /// A node that is about to be created.
