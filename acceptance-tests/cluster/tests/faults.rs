@@ -8,7 +8,7 @@ use cluster::{Cluster, Direction, Fault, Proxy};
 
 /// One request, without the discovery that other commands begin with.
 fn get(cluster: &Cluster, proxy: &Proxy) -> Result<cluster::Output> {
-    cluster.kubectl_as(proxy.kubeconfig(), &["get", "--raw", "/readyz", "--request-timeout=1s"])
+    cluster.kubectl_as(proxy.kubeconfig(), &["get", "--raw", "/readyz"])
 }
 
 #[test]
@@ -66,7 +66,8 @@ fn a_proxy_holds_its_breath_until_it_heals() -> Result<()> {
     let cluster = Cluster::shared()?;
     let proxy = cluster.proxy()?;
     proxy.hold();
-    let silent = get(cluster, &proxy)?.failed()?;
+    let impatient = ["get", "--raw", "/readyz", "--request-timeout=1s"];
+    let silent = cluster.kubectl_as(proxy.kubeconfig(), &impatient)?.failed()?;
     assert!(silent.contains("timeout") || silent.contains("deadline"), "{silent}");
     proxy.heal()?;
     assert_eq!(get(cluster, &proxy)?.succeeded()?, "ok");
