@@ -12,5 +12,7 @@ cargo test --workspace --locked 2>&1 | tee "$log"
 # What is written in Go checks itself: the golden values by go-cty, the test node by Talos's own clients.
 acceptance-tests/cty-vectors/check.sh
 acceptance-tests/talos-node/test.sh
+# The registry's pages are part of the product: they say what the schema says, or this fails.
+acceptance-tests/docs.sh --check
 acceptance-tests/summary.sh "$log"
 echo "all of it in $(($(date +%s) - started)) s"
