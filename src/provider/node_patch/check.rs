@@ -188,7 +188,9 @@ pub(super) fn judge(
     let blank = Record::default();
     let record = memory.map_or(&blank, |memory| &memory.record);
     let before = memory.and_then(|memory| memory.staged_over.as_ref());
-    waiting(facts.pending(record, before, SystemTime::now()), moment, say);
+    if facts.waiting_removal(wanted, record).is_none() {
+        waiting(facts.pending(record, before, SystemTime::now()), moment, say);
+    }
     let prospect = match prospect(facts, wanted, record, memory.map(|memory| &memory.applied)) {
         Ok(prospect) => prospect,
         Err(error) => {

@@ -238,3 +238,28 @@ fn a_comment_that_somebody_puts_into_our_fragment_stays_through_every_edit() {
         }
     }
 }
+
+#[test]
+fn a_removal_of_ours_that_waits_is_told_from_a_change_of_somebody_s() {
+    let same = |one: &str, other: &str| same_but_for(one.as_bytes(), other.as_bytes(), &default_runtime());
+    for before in ["machine:\n    type: worker\n", &part("|\n        [other]\n          a = 1\n")] {
+        let with = edit(before.as_bytes(), &default_runtime(), &Record::default(), Backend::V1Alpha1).unwrap();
+        let with = String::from_utf8(with.bytes).unwrap();
+        assert!(same(&with, before) && same(before, &with));
+        for theirs in [format!("{before}# theirs\n"), before.replace("machine:\n", "machine:\n  env: {}\n")] {
+            assert!(!same(&with, &theirs), "{theirs}");
+        }
+    }
+    assert!(!same("machine: [", "machine: ["), "what cannot be read is different");
+}
+
+#[test]
+fn files_are_compared_as_talos_compares_them() {
+    let same = |one: &str, other: &str| same_files(one.as_bytes(), other.as_bytes());
+    let block = "machine:\n  files:\n    - path: /a\n      op: create\n";
+    assert!(same(block, "machine: {files: [{op: 'create', path: \"/a\"}]}\n# c\n"));
+    assert!(same("machine: {}\n", "machine:\n  files: []\n"));
+    for other in ["machine: {}\n", "machine: {files: [{path: /b, op: create}]}\n", "machine: ["] {
+        assert!(!same(block, other), "{other}");
+    }
+}
