@@ -81,7 +81,9 @@ fn an_update_that_ended_unseen_and_is_taken_back_in_the_configuration_is_taken_b
     let more = patch("sysctls = { \"vm.max_map_count\" = \"262144\" }");
     workspace.write("main.tf", &harness::main_tf(&node, &more))?;
     // The node does what it is told, and what it answers says neither that it did nor that it did not.
-    node.fault(&json!({"method": "ApplyConfiguration", "when": "after", "do": "error", "code": "Internal", "message": "lost"}))?;
+    node.fault(
+        &json!({"method": "ApplyConfiguration", "when": "after", "do": "error", "code": "Internal", "message": "lost"}),
+    )?;
     workspace.apply_that_fails()?;
     assert!(node.config_text()?.contains("vm.max_map_count"));
 

@@ -149,7 +149,9 @@ fn a_runtime_that_somebody_takes_out_up_to_1_13_shows_and_is_mended_by_the_mode_
 harness::on!(a_runtime_that_somebody_takes_out_up_to_1_13_shows_and_is_mended_by_the_mode_that_may_reboot:
     12 on_talos_1_12, 13 on_talos_1_13);
 
-fn a_comment_that_somebody_puts_into_the_runtime_part_stays_when_it_is_mended_and_taken_back(case: &Case) -> Result<()> {
+fn a_comment_that_somebody_puts_into_the_runtime_part_stays_when_it_is_mended_and_taken_back(
+    case: &Case,
+) -> Result<()> {
     let node = case.node()?;
     let workspace = case.workspace_for(&node, &patch("default_runtime = true"))?;
     workspace.apply()?;
@@ -163,7 +165,10 @@ fn a_comment_that_somebody_puts_into_the_runtime_part_stays_when_it_is_mended_an
     expect_settled(&workspace)?;
     workspace.destroy()?;
     let text = node.config_text()?;
-    assert!(text.contains("# why") && text.contains("# off") && !text.contains("\n      default_runtime_name"), "{text}");
+    assert!(
+        text.contains("# why") && text.contains("# off") && !text.contains("\n      default_runtime_name"),
+        "{text}"
+    );
     Ok(())
 }
 harness::on!(a_comment_that_somebody_puts_into_the_runtime_part_stays_when_it_is_mended_and_taken_back: 14 on_talos_1_14);

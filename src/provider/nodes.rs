@@ -13,11 +13,12 @@ use std::{
     time::Duration,
 };
 
+use talos::machine_config::Record;
 use tokio::sync::Mutex as AsyncMutex;
 
 pub(crate) use self::{
     claims::{ApplyClaims, Claim, Holding, Overlap, Owner, PlanClaims},
-    site::{Site, address},
+    site::{Kin, Site},
     snapshot::{Running, Snapshot, active, boot_id, loaded, machine, persisted, running},
 };
 use crate::{
@@ -44,6 +45,8 @@ struct State {
     snapshots: HashMap<(String, Option<String>), Arc<Snapshot>>,
     planned: PlanClaims,
     applied: ApplyClaims,
+    /// What this process has put on machines or taken back from them, for the containers that it made there.
+    made: Vec<(Site, Record)>,
     /// Instances that this process has taken back from their node.
     taken_back: HashSet<String>,
 }
@@ -125,6 +128,18 @@ impl Nodes {
     /// Claims of this plan.
     pub(crate) fn planned<T>(&self, with: impl FnOnce(&mut PlanClaims) -> T) -> T {
         with(&mut lock(&self.state).planned)
+    }
+
+    /// Notes what a resource has put on a machine or has taken back from it.
+    pub(crate) fn note_made(&self, site: &Site, record: &Record) {
+        lock(&self.state).made.push((site.clone(), record.clone()));
+    }
+
+    /// A record with the containers that other resources of this process made on the same machine.
+    pub(crate) fn with_containers(&self, site: &Site, record: Record) -> Record {
+        let state = lock(&self.state);
+        let here = state.made.iter().filter(|(made, _)| made.kin(site) == Kin::One);
+        here.fold(record, |record, (_, made)| record.with_containers_of(made))
     }
 
     /// Notes that an instance is gone from its node.

@@ -135,6 +135,7 @@ impl Run<'_> {
         let turn = self.job.turn_to_write(say).await?;
         let mark = wait::mark_log(&self.job).await;
         let written = self.write(config, say).await?;
+        self.job.nodes.note_made(&self.job.site, &written.inner.step.edited.record);
         let (complete, reboots) = (written.inner.complete, written.inner.step.delivery.reboots());
         let mut reached = self.reached(written);
         if !complete || (reboots && !self.reboot(&mut reached, say).await) {
@@ -156,6 +157,7 @@ impl Run<'_> {
     async fn write(&self, config: &Value, say: &mut Say<'_>) -> Option<Written> {
         let memory = self.memory.as_ref();
         let record = memory.map(|memory| memory.record.clone()).unwrap_or_default();
+        let record = self.job.nodes.with_containers(&self.job.site, record);
         let instance = memory.map_or_else(new_instance, |memory| memory.instance.clone());
         let planned_version = self.planned.get("talos_version").string().known();
         let mut wanted_at_last = None;

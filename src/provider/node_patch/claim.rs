@@ -22,7 +22,7 @@ impl Claimed<'_> {
     pub(super) async fn check(self, nodes: &Nodes, diagnostics: &mut Diagnostics) {
         let wants = Target::from(&self.decision.planned).zip(self.decision.wanted.as_ref()).map(|(target, wanted)| {
             let known = self.memory.filter(|_| self.is_in_place()).and_then(|memory| memory.machine.clone());
-            Holding { site: site(&target, self.machine.clone().or(known)), keys: wanted.keys() }
+            Holding { site: site(&target, self.machine.clone().or(known).as_deref()), keys: wanted.keys() }
         });
         let has = self.request.prior.as_ref().zip(self.memory).and_then(|(prior, memory)| held(prior, memory));
         // The old object of a replacement is planned first, with its own memory; the new one then comes without a prior.
@@ -38,11 +38,11 @@ impl Claimed<'_> {
 /// What a stored object has on its machine.
 pub(super) fn held(object: &Value, memory: &Memory) -> Option<Holding> {
     let target = Target::from(object)?;
-    Some(Holding { site: site(&target, memory.machine.clone()), keys: memory.keys() })
+    Some(Holding { site: site(&target, memory.machine.as_deref()), keys: memory.keys() })
 }
 
-fn site(target: &Target, uuid: Option<String>) -> Site {
-    Site { node: target.node.clone(), endpoint: target.endpoint.clone(), uuid, boot: None }
+fn site(target: &Target, uuid: Option<&str>) -> Site {
+    Site::new(&target.node, target.endpoint.as_deref()).with_uuid(uuid)
 }
 
 /// Claims, and says what another resource has or wants of it. Two addresses whose machines have one uuid are asked for
@@ -60,7 +60,12 @@ pub(super) async fn claim(nodes: &Nodes, claim: Claim, diagnostics: &mut Diagnos
         }
     }
     let Some(first) = sure.first() else { return };
-    let keys: Vec<String> = sure.iter().flat_map(|overlap| overlap.keys.clone()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    let keys: Vec<String> = sure
+        .iter()
+        .flat_map(|overlap| overlap.keys.clone())
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
     let other = Some(first.with.node.as_str()).filter(|other| *other != here.node);
     say.owned_twice(&keys, other);
 }

@@ -113,6 +113,10 @@ pub(super) async fn delete(
         say.owned_twice(&taken, None);
         return still_there;
     }
+    // What other resources of this process made around its keys goes with the last of them.
+    let record = nodes.with_containers(&job.site, memory.record.clone());
+    nodes.note_made(&job.site, &record);
+    let memory = Memory { record, ..memory };
     let done = take_back(&job, &memory, &mut say).await;
     nodes.forget(&target.node);
     if !done {

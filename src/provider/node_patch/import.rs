@@ -59,8 +59,7 @@ pub(super) async fn import(nodes: &Nodes, id: &str, diagnostics: &mut Diagnostic
     }
     let default_sysctls =
         if applied.sysctls.is_empty() { default_sysctls(&facts.version) } else { applied.sysctls.clone() };
-    let memory =
-        Memory { default_sysctls, ..Memory::new(new_instance(), facts.machine.clone(), record, applied) };
+    let memory = Memory { default_sysctls, ..Memory::new(new_instance(), facts.machine.clone(), record, applied) };
     let observed = Observed { version: &facts.version, tag: &facts.tag, view: &view, loaded: &facts.loaded };
     Some(Imported { state: observe::state(&blank(id), &memory, &observed), private: memory.to_private() })
 }

@@ -151,7 +151,8 @@ fn each_of_several_tainted_objects_finds_its_own_memory_in_what_a_create_carries
 
 #[test]
 fn two_memories_that_fit_one_object_are_none() {
-    let carried = carry(vec![("n".into(), of("1", "nvidia").to_private()), ("n".into(), of("2", "nvidia").to_private())]);
+    let carried =
+        carry(vec![("n".into(), of("1", "nvidia").to_private()), ("n".into(), of("2", "nvidia").to_private())]);
     assert_eq!(of_stored(&stored("n", &of("1", "nvidia"), Backend::V1Alpha1), &carried), Ok(None));
 }
 

@@ -194,11 +194,13 @@ mod tests {
         let memory = Memory { unverified: true, ..memory(wanted(&["nvidia"])) };
         let mut config = prior.clone();
         config.set("sysctls", Value::Null);
-        let request =
-            PlanRequest { config, prior: Some(prior.clone()), planned: prior, private: Private::empty() };
+        let request = PlanRequest { config, prior: Some(prior.clone()), planned: prior, private: Private::empty() };
         let decision = decide(&request, Some(&memory));
         assert_eq!(decision.effect, Effect::Change);
-        assert!(decision.planned.get("pending_reboot").is_unknown(), "something has to differ for an update to be planned");
+        assert!(
+            decision.planned.get("pending_reboot").is_unknown(),
+            "something has to differ for an update to be planned"
+        );
     }
 
     #[test]

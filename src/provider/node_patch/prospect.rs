@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use talos::{
     TalosVersion,
-    machine_config::{self, DefaultRuntime, Desired, EditError, Edited, Record, View, edit, same_but_for, same_files, view},
+    machine_config::{
+        self, DefaultRuntime, Desired, EditError, Edited, Record, View, edit, same_but_for, same_files, view,
+    },
 };
 
 use super::model::{ApplyMode, CRI_PLUGIN, Wanted, backend};
@@ -111,7 +113,7 @@ impl Facts {
     pub(super) fn waiting_removal(&self, wanted: &Wanted, record: &Record) -> Option<&[u8]> {
         let (active, next) = (self.active.bytes.expose(), self.persisted.bytes()?);
         let is_ours = || same_but_for(active, next, &wanted.desired());
-        (record.is_empty() && wanted.default_runtime && active != next && is_ours()).then_some(next)
+        (record.has_no_keys() && wanted.default_runtime && active != next && is_ours()).then_some(next)
     }
 
     /// What waits on the node beside the active configuration.

@@ -147,8 +147,7 @@ fn a_destroy_up_to_1_13_takes_the_modules_at_once_and_stages_the_file() {
 fn a_create_before_the_boot_that_an_earlier_destroy_waits_for_is_worked_out_on_what_that_boot_takes() {
     let both = wanted(&[("nvidia", None)], true);
     let first = prospect(&facts("v1.13.9", CONFIG, None), &both, &Record::default(), None).unwrap().edited;
-    let removal =
-        removal(&facts("v1.13.9", std::str::from_utf8(&first.bytes).unwrap(), None), &first.record).unwrap();
+    let removal = removal(&facts("v1.13.9", std::str::from_utf8(&first.bytes).unwrap(), None), &first.record).unwrap();
     let live = String::from_utf8(removal.live.bytes).unwrap();
     let node = facts("v1.13.9", &live, Some(CONFIG));
     assert_ne!(node.pending(&Record::default(), None, SystemTime::UNIX_EPOCH), Pending::Ours, "no memory tells it");

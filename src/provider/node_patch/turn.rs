@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::write::Job;
 use crate::{
-    nodes::{Site, address, boot_id, machine, running},
+    nodes::{Site, boot_id, machine, running},
     texts::Say,
 };
 
@@ -33,11 +33,11 @@ impl Job<'_> {
     }
 
     async fn turns(&mut self) -> Option<Turn> {
-        let address = self.turn(self.nodes.writer(&address(&self.node_name))).await?;
+        let address = self.turn(self.nodes.writer(&self.site.locks().0)).await?;
         self.site = self.unless_stopped(self.ask_site()).await?;
         // Whoever holds a machine's lock waits for no other, so the two levels cannot block one another.
-        let machine = match self.site.machine().or_else(|| self.site.boot.clone()) {
-            Some(machine) => Some(self.turn(self.nodes.writer(&format!("machine {machine}"))).await?),
+        let machine = match self.site.locks().1 {
+            Some(machine) => Some(self.turn(self.nodes.writer(&machine)).await?),
             None => None,
         };
         Some(Turn { _address: address, _machine: machine })
@@ -54,7 +54,7 @@ impl Job<'_> {
             }
         };
         let (uuid, boot) = tokio::join!(machine(&node), boot);
-        Site { uuid: uuid.ok().flatten(), boot: boot.ok().flatten(), ..self.site.clone() }
+        self.site.clone().with_uuid(uuid.ok().flatten().as_deref()).with_boot(boot.ok().flatten())
     }
 
     /// Waits for a lock. `None`: the user has asked to stop.

@@ -62,7 +62,7 @@ impl<'a> Job<'a> {
                 nodes,
                 target,
                 node_name: target.node.clone(),
-                site: Site { node: target.node.clone(), endpoint: target.endpoint.clone(), ..Site::default() },
+                site: Site::new(&target.node, target.endpoint.as_deref()),
                 node: snapshot.node().clone(),
                 deadline,
                 patient: false,

@@ -86,8 +86,12 @@ pub(crate) struct Claim {
 }
 
 impl PlanClaims {
-    /// Notes a stored resource that a refresh has read.
+    /// Notes a stored resource that a refresh has read. Terraform plans the destroy of one that is no longer configured
+    /// before it refreshes it (measured with 1.11): what that plan has said stays.
     pub(crate) fn seen(&mut self, instance: &str, has: Holding, private: Private) {
+        if self.stored.iter().any(|stored| stored.instance == instance && stored.is_planned) {
+            return;
+        }
         self.stored.retain(|stored| stored.instance != instance);
         self.stored.push(Stored { instance: instance.to_owned(), has, private, is_planned: false });
     }

@@ -7,7 +7,7 @@ fn keys(names: &str) -> BTreeSet<String> {
 }
 
 fn site(node: &str) -> Site {
-    Site { node: node.to_owned(), ..Site::default() }
+    Site::new(node, None)
 }
 
 fn on(node: &str, names: &str) -> Holding {
@@ -66,6 +66,7 @@ fn a_key_that_goes_from_one_resource_to_another_is_refused_in_every_order() {
     check(&[Plan("a", "x y", "y")], &[Plan("b", "z", "z x")], true);
     check(&[Read("a", "x y"), Plan("a", "x y", "y")], &[Create("x")], true);
     check(&[Read("a", "x"), Destroy("a", "x")], &[Create("x")], true);
+    check(&[Destroy("a", "x"), Read("a", "x")], &[Create("x")], true);
     check(&[Destroy("a", "x")], &[Plan("b", "z", "z x")], true);
 }
 
@@ -123,7 +124,7 @@ fn what_was_applied_is_owned_until_it_is_released() {
 #[test]
 fn two_names_of_one_boot_are_one_machine_in_an_apply_also_after_a_reboot() {
     let boot = |node: &str, boot: &str, names: &str| Holding {
-        site: Site { boot: Some(boot.into()), ..site(node) },
+        site: site(node).with_boot(Some(boot.into())),
         keys: keys(names),
     };
     let mut claims = ApplyClaims::default();

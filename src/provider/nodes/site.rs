@@ -8,15 +8,17 @@
 use std::net::IpAddr;
 
 /// A node as a resource names it, with what is known of the machine there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Site {
     /// As configured.
     pub(crate) node: String,
     pub(crate) endpoint: Option<String>,
-    /// Of the firmware.
-    pub(crate) uuid: Option<String>,
     /// The present boot.
     pub(crate) boot: Option<String>,
+    /// The node in one spelling. Here, since a plan of many nodes compares each with each.
+    address: String,
+    /// The uuid of the firmware, where it is one that tells machines apart.
+    machine: Option<String>,
 }
 
 /// Whether two sites are one machine.
@@ -29,15 +31,34 @@ pub(crate) enum Kin {
 }
 
 impl Site {
+    /// Where nothing is known of the machine.
+    pub(crate) fn new(node: &str, endpoint: Option<&str>) -> Self {
+        let (address, endpoint) = (address(node), endpoint.map(ToOwned::to_owned));
+        Self { node: node.to_owned(), endpoint, boot: None, address, machine: None }
+    }
+
+    /// With the uuid of the firmware.
+    #[must_use]
+    pub(crate) fn with_uuid(self, uuid: Option<&str>) -> Self {
+        let machine = uuid.map(str::to_ascii_lowercase).filter(|uuid| !is_of_no_machine(uuid));
+        Self { machine, ..self }
+    }
+
+    /// With the id of the present boot.
+    #[must_use]
+    pub(crate) fn with_boot(self, boot: Option<String>) -> Self {
+        Self { boot, ..self }
+    }
+
     pub(crate) fn kin(&self, other: &Self) -> Kin {
-        let is_one_address = address(&self.node) == address(&other.node);
+        let is_one_address = self.address == other.address;
         if is_one_address && self.endpoint == other.endpoint {
             return Kin::One;
         }
         if let (Some(one), Some(two)) = (&self.boot, &other.boot) {
             return if one == two { Kin::One } else { Kin::Two };
         }
-        match (self.machine(), other.machine()) {
+        match (&self.machine, &other.machine) {
             (Some(one), Some(two)) if one != two => Kin::Two,
             _ if is_one_address => Kin::One,
             (Some(_), Some(_)) => Kin::Perhaps,
@@ -45,14 +66,15 @@ impl Site {
         }
     }
 
-    /// The uuid, where it is one that tells machines apart.
-    pub(crate) fn machine(&self) -> Option<String> {
-        self.uuid.as_deref().map(str::to_ascii_lowercase).filter(|uuid| !is_of_no_machine(uuid))
+    /// The names of the locks that a writer takes, in this order: by address, and by the machine where it is known.
+    pub(crate) fn locks(&self) -> (String, Option<String>) {
+        let machine = self.machine.as_ref().or(self.boot.as_ref());
+        (format!("address {}", self.address), machine.map(|machine| format!("machine {machine}")))
     }
 }
 
 /// An address in one spelling.
-pub(crate) fn address(node: &str) -> String {
+fn address(node: &str) -> String {
     node.parse::<IpAddr>()
         .map_or_else(|_| node.trim_end_matches('.').to_ascii_lowercase(), |address| address.to_string())
 }
@@ -71,8 +93,7 @@ mod tests {
     const UUID: &str = "5efa4a56-64a7-5a2e-aa32-adc20912775d";
 
     fn site(node: &str, endpoint: Option<&str>, uuid: Option<&str>, boot: Option<&str>) -> Site {
-        let owned = |text: Option<&str>| text.map(ToOwned::to_owned);
-        Site { node: node.into(), endpoint: owned(endpoint), uuid: owned(uuid), boot: owned(boot) }
+        Site::new(node, endpoint).with_uuid(uuid).with_boot(boot.map(ToOwned::to_owned))
     }
 
     #[test]
@@ -97,7 +118,7 @@ mod tests {
         let junk = ["00000000-0000-0000-0000-000000000000", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF"];
         for uuid in junk.into_iter().chain(["03000200-0400-0500-0006-000700080009", ""]) {
             let (one, two) = (site("a", None, Some(uuid), None), site("b", None, Some(uuid), None));
-            assert_eq!((one.kin(&two), one.machine()), (Kin::Two, None), "{uuid}");
+            assert_eq!((one.kin(&two), one.locks().1), (Kin::Two, None), "{uuid}");
         }
     }
 

@@ -25,7 +25,9 @@ fn files(bytes: &[u8]) -> Option<String> {
     let tree = Tree::parse(source::text(bytes).ok()?).ok()?;
     let Some(document) = locate::v1alpha1(&tree).ok()? else { return Some(String::new()) };
     let mut text = String::new();
-    for item in locate::read(&tree, document.root, &["machine", "files"]).map(|files| tree.items(files)).unwrap_or_default() {
+    for item in
+        locate::read(&tree, document.root, &["machine", "files"]).map(|files| tree.items(files)).unwrap_or_default()
+    {
         meaning(&tree, *item, &mut text)?;
     }
     Some(text)

@@ -167,8 +167,10 @@ fn literal(tree: &Tree, scalar: Id, value: &str, key: &Container, edits: &[LineE
 /// Whether what is left of a block scalar no longer says by its first line with text how far all of it is indented: a
 /// later line stands further left, or a blank one before it reaches further right.
 fn needs_indicator(text: &str, raw: &[Range<usize>], edits: &[LineEdit]) -> bool {
-    let is_deleted = |line: usize| edits.iter().any(|edit| matches!(edit, LineEdit::Delete(lines) if lines.contains(&line)));
-    let left = raw.iter().enumerate().filter(|(line, _)| !is_deleted(*line)).map(|(_, line)| &text[content(text, line)]);
+    let is_deleted =
+        |line: usize| edits.iter().any(|edit| matches!(edit, LineEdit::Delete(lines) if lines.contains(&line)));
+    let left =
+        raw.iter().enumerate().filter(|(line, _)| !is_deleted(*line)).map(|(_, line)| &text[content(text, line)]);
     let indented = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let mut left = left.peekable();
     let mut blanks = 0;

@@ -181,7 +181,14 @@ fn commented(text: &str) -> Vec<String> {
     let lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
     let first = lines.iter().position(|line| line.contains(SET)).unwrap();
     let indent = " ".repeat(lines[first].len() - lines[first].trim_start().len());
-    let forms = ["I# theirs\n", "I  # theirs\n", "I    # theirs\n", "\nI# theirs\n", "I# theirs\n\n", "I# theirs\nI    # and theirs\n"];
+    let forms = [
+        "I# theirs\n",
+        "I  # theirs\n",
+        "I    # theirs\n",
+        "\nI# theirs\n",
+        "I# theirs\n\n",
+        "I# theirs\nI    # and theirs\n",
+    ];
     let put = |at: usize, form: &str| {
         let mut lines = lines.clone();
         lines.insert(at, form.replace('I', &indent));
