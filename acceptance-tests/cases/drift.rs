@@ -29,6 +29,22 @@ fn a_module_that_is_taken_out_of_the_configuration(case: &Case) -> Result<()> {
 }
 harness::on_recent_minors!(a_module_that_is_taken_out_of_the_configuration);
 
+fn a_module_that_is_missing_shows_alone_and_no_other_one_as_changed(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let workspace = case.workspace_for(&node, &patch(EVERYTHING))?;
+    workspace.apply()?;
+    take_module_out(&node, "nvidia_uvm")?;
+    let modules = |paths: Vec<String>| paths.into_iter().filter(|path| path.starts_with("kernel_modules")).collect();
+    let planned: Vec<String> = modules(workspace.plan()?.change(ADDRESS)?.changed_paths());
+    assert_eq!(planned, ["kernel_modules[1].name"]);
+    // The state says what is missing, and expressions over it still work.
+    workspace.refresh()?;
+    assert_eq!(workspace.state()?.values(ADDRESS)?["kernel_modules"][1], json!({"name": null, "parameters": null}));
+    workspace.apply()?;
+    expect_settled(&workspace)
+}
+harness::on_recent_minors!(a_module_that_is_missing_shows_alone_and_no_other_one_as_changed);
+
 fn a_parameter_that_is_changed(case: &Case) -> Result<()> {
     let node = case.node()?;
     let workspace = case.workspace_for(&node, &patch(EVERYTHING))?;

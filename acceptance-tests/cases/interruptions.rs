@@ -69,3 +69,50 @@ fn a_provider_that_is_killed_during_an_update_leaves_a_node_that_the_next_apply_
     expect_bytes(&node, &untouched)
 }
 harness::on_recent_minors!(a_provider_that_is_killed_during_an_update_leaves_a_node_that_the_next_apply_completes);
+
+fn an_update_that_ended_unseen_and_is_taken_back_in_the_configuration_is_taken_back_on_the_node(
+    case: &Case,
+) -> Result<()> {
+    let node = case.node()?;
+    let untouched = node.config()?;
+    let workspace = case.workspace_for(&node, &patch(""))?;
+    workspace.apply()?;
+    let patched = node.config()?;
+    let more = patch("sysctls = { \"vm.max_map_count\" = \"262144\" }");
+    workspace.write("main.tf", &harness::main_tf(&node, &more))?;
+    // The node does what it is told, and what it answers says neither that it did nor that it did not.
+    node.fault(
+        &json!({"method": "ApplyConfiguration", "when": "after", "do": "error", "code": "Internal", "message": "lost"}),
+    )?;
+    workspace.apply_that_fails()?;
+    assert!(node.config_text()?.contains("vm.max_map_count"));
+
+    workspace.write("main.tf", &harness::main_tf(&node, &patch("")))?;
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["update"]);
+    plan.run.diagnostic("did not get to its end")?;
+    assert_eq!(workspace.plan_with(&["-refresh=false"])?.actions(ADDRESS), ["update"]);
+    workspace.apply()?;
+    expect_bytes(&node, &patched)?;
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    expect_bytes(&node, &untouched)
+}
+harness::on_recent_minors!(
+    an_update_that_ended_unseen_and_is_taken_back_in_the_configuration_is_taken_back_on_the_node
+);
+
+fn an_update_that_ended_unseen_and_was_never_carried_out_leaves_nothing_to_do(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let workspace = case.workspace_for(&node, &patch(""))?;
+    workspace.apply()?;
+    let more = patch("sysctls = { \"vm.max_map_count\" = \"262144\" }");
+    workspace.write("main.tf", &harness::main_tf(&node, &more))?;
+    node.fault(&json!({"method": "ApplyConfiguration", "do": "error", "code": "Internal", "message": "lost"}))?;
+    workspace.apply_that_fails()?;
+    workspace.write("main.tf", &harness::main_tf(&node, &patch("")))?;
+    workspace.plan()?.expect_empty()?;
+    workspace.refresh()?;
+    expect_settled(&workspace)
+}
+harness::on_recent_minors!(an_update_that_ended_unseen_and_was_never_carried_out_leaves_nothing_to_do);

@@ -45,6 +45,29 @@ fn a_staged_runtime_waits_for_the_next_boot_and_is_then_in_force(case: &Case) ->
 }
 harness::on!(a_staged_runtime_waits_for_the_next_boot_and_is_then_in_force: 12 on_talos_1_12, 13 on_talos_1_13);
 
+fn a_patch_that_was_destroyed_is_made_again_before_the_boot_that_its_runtime_waits_for(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let untouched = node.config()?;
+    let workspace = case.workspace_for(&node, &patch("default_runtime = true\napply_mode = \"reboot\""))?;
+    workspace.apply()?;
+    let patched = node.config()?;
+    workspace.destroy()?;
+    assert_eq!(node.persistent_config()?, untouched);
+
+    let boots = node.state()?["boots"].clone();
+    workspace.plan()?;
+    workspace.apply_plan()?;
+    assert_eq!(node.state()?["boots"], boots, "the file is there already");
+    expect_bytes(&node, &patched)?;
+    assert_eq!(node.persistent_config()?, patched);
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    node.reboot()?;
+    expect_bytes(&node, &untouched)
+}
+harness::on!(a_patch_that_was_destroyed_is_made_again_before_the_boot_that_its_runtime_waits_for:
+    9 on_talos_1_9, 12 on_talos_1_12, 13 on_talos_1_13);
+
 fn a_reboot_that_is_asked_for_is_done_once_and_waited_for(case: &Case) -> Result<()> {
     let node = case.node()?;
     let workspace = case.workspace_for(&node, &patch("default_runtime = true\napply_mode = \"reboot\""))?;
@@ -125,6 +148,30 @@ fn a_runtime_that_somebody_takes_out_up_to_1_13_shows_and_is_mended_by_the_mode_
 }
 harness::on!(a_runtime_that_somebody_takes_out_up_to_1_13_shows_and_is_mended_by_the_mode_that_may_reboot:
     12 on_talos_1_12, 13 on_talos_1_13);
+
+fn a_comment_that_somebody_puts_into_the_runtime_part_stays_when_it_is_mended_and_taken_back(
+    case: &Case,
+) -> Result<()> {
+    let node = case.node()?;
+    let workspace = case.workspace_for(&node, &patch("default_runtime = true"))?;
+    workspace.apply()?;
+    let setting = "      default_runtime_name = \"nvidia\"\n";
+    node.edit_config(setting, &format!("      # why\n{}", setting.replace("nvidia", "runc")))?;
+    assert_eq!(workspace.plan()?.actions(ADDRESS), ["update"]);
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    node.edit_config(setting, "      # default_runtime_name = \"nvidia\"\n    # off\n")?;
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    let text = node.config_text()?;
+    assert!(
+        text.contains("# why") && text.contains("# off") && !text.contains("\n      default_runtime_name"),
+        "{text}"
+    );
+    Ok(())
+}
+harness::on!(a_comment_that_somebody_puts_into_the_runtime_part_stays_when_it_is_mended_and_taken_back: 14 on_talos_1_14);
 
 fn a_provider_that_is_configured_by_the_same_apply_plans_and_then_works(case: &Case) -> Result<()> {
     let node = case.node()?;

@@ -6,8 +6,10 @@
 mod apply;
 mod boot;
 mod check;
+mod claim;
 mod destroy;
 mod import;
+mod memory;
 mod model;
 mod observe;
 mod patch_text;
@@ -15,6 +17,7 @@ mod plan;
 pub(crate) mod prospect;
 mod read;
 mod schema;
+mod turn;
 mod wait;
 mod write;
 
@@ -26,8 +29,8 @@ use plugin::{
     Resource, Schema, Timeouts, Value,
 };
 
-use self::{model::Memory, plan::Effect};
-use crate::nodes::Nodes;
+use self::{memory::Memory, plan::Effect};
+use crate::{nodes::Nodes, texts::Say};
 
 /// The resource type.
 pub(crate) struct NodePatch {
@@ -59,6 +62,11 @@ impl Target {
     }
 }
 
+/// The node of an object, for a message.
+fn named(object: &Value) -> &str {
+    object.get("node").string().known().unwrap_or_default()
+}
+
 fn timeouts(object: &Value) -> Timeouts {
     Timeouts::from(object.get("timeouts"), schema::TIMEOUTS)
 }
@@ -74,26 +82,31 @@ impl Resource for NodePatch {
     }
 
     async fn plan(&self, _context: &Context, request: PlanRequest, diagnostics: &mut Diagnostics) -> Planned {
-        let memory = Memory::of(&request.private);
+        let memory = match Memory::of(&request.private) {
+            Ok(memory) => memory,
+            Err(newer) => {
+                Say { node: named(&request.planned), diagnostics }.newer_memory(newer.0);
+                return Planned { state: request.planned, replace: Vec::new(), private: request.private };
+            }
+        };
         let decision = plan::decide(&request, memory.as_ref());
-        check::claims(&self.nodes, &request, &decision, memory.as_ref(), diagnostics);
-        match decision.effect {
+        let machine = match decision.effect {
             Effect::None => check::unchanged(&self.nodes, &decision, diagnostics),
             Effect::Create => check::plan(&self.nodes, &decision, None, diagnostics).await,
             Effect::Change => check::plan(&self.nodes, &decision, memory.as_ref(), diagnostics).await,
-        }
-        // A create starts without a memory. It carries that of the object that it replaces, for the destroy before it.
-        let private = match Target::from(&decision.planned) {
-            Some(target) if request.prior.is_none() && request.private.0.is_empty() => {
-                self.nodes.take_unfinished(&target.node).unwrap_or_default()
-            }
-            _ => request.private,
+        };
+        let claimed = claim::Claimed { request: &request, decision: &decision, memory: memory.as_ref(), machine };
+        claimed.check(&self.nodes, diagnostics).await;
+        let private = if request.prior.is_none() && request.private.0.is_empty() {
+            memory::carry(self.nodes.planned(|claims| claims.replaceable()))
+        } else {
+            request.private
         };
         Planned { state: decision.planned, replace: Vec::new(), private }
     }
 
     async fn plan_destroy(&self, _context: &Context, request: DeleteRequest, diagnostics: &mut Diagnostics) {
-        destroy::plan(&self.nodes, &request, diagnostics);
+        destroy::plan(&self.nodes, &request, diagnostics).await;
     }
 
     async fn read(&self, _context: &Context, request: ReadRequest, diagnostics: &mut Diagnostics) -> Option<Applied> {

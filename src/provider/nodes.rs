@@ -4,6 +4,7 @@
 //! apply has changed. Locks are for writers alone; readers never wait for one another.
 
 mod claims;
+mod site;
 mod snapshot;
 
 use std::{
@@ -12,12 +13,13 @@ use std::{
     time::Duration,
 };
 
-use plugin::Private;
+use talos::machine_config::Record;
 use tokio::sync::Mutex as AsyncMutex;
 
 pub(crate) use self::{
-    claims::{Claims, Owner},
-    snapshot::{Running, Snapshot, active, boot_id, loaded, persisted, running},
+    claims::{ApplyClaims, Claim, Holding, Overlap, Owner, PlanClaims},
+    site::{Kin, Site},
+    snapshot::{Running, Snapshot, active, boot_id, loaded, machine, persisted, running},
 };
 use crate::{
     configuration::{OnUnreachable, TalosSettings},
@@ -33,7 +35,7 @@ pub(crate) struct Nodes {
     state: Mutex<State>,
     writers: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
     /// One node at a time in a process is rebooted.
-    pub(crate) reboots: AsyncMutex<()>,
+    pub(crate) reboots: Arc<AsyncMutex<()>>,
 }
 
 #[derive(Default)]
@@ -41,10 +43,10 @@ struct State {
     settings: TalosSettings,
     client: Option<talos::Client>,
     snapshots: HashMap<(String, Option<String>), Arc<Snapshot>>,
-    planned: Claims,
-    applied: Claims,
-    /// What a refresh remembers of objects whose create failed, by node.
-    unfinished: HashMap<String, Vec<Private>>,
+    planned: PlanClaims,
+    applied: ApplyClaims,
+    /// What this process has put on machines or taken back from them, for the containers that it made there.
+    made: Vec<(Site, Record)>,
     /// Instances that this process has taken back from their node.
     taken_back: HashSet<String>,
 }
@@ -104,31 +106,40 @@ impl Nodes {
         Ok(snapshot)
     }
 
-    /// Drops what is known of a node, whatever endpoint it was asked through.
+    /// Drops what is known of a machine, whatever address and endpoint it was asked through.
     pub(crate) fn forget(&self, node: &str) {
-        lock(&self.state).snapshots.retain(|(name, _), _| name != node);
+        let mut state = lock(&self.state);
+        let machines: HashSet<String> = state
+            .snapshots
+            .iter()
+            .filter(|((name, _), _)| name == node)
+            .filter_map(|(_, snapshot)| snapshot.known_machine().cloned())
+            .collect();
+        state.snapshots.retain(|(name, _), snapshot| {
+            name != node && snapshot.known_machine().is_none_or(|machine| !machines.contains(machine))
+        });
     }
 
-    /// The lock that a writer of a node holds from its read to its verification.
-    pub(crate) fn writer(&self, node: &str) -> Arc<AsyncMutex<()>> {
-        Arc::clone(lock(&self.writers).entry(node.to_owned()).or_default())
+    /// A lock for writers, by the address of a node or by what its machine says it is.
+    pub(crate) fn writer(&self, of: &str) -> Arc<AsyncMutex<()>> {
+        Arc::clone(lock(&self.writers).entry(of.to_owned()).or_default())
     }
 
     /// Claims of this plan.
-    pub(crate) fn planned<T>(&self, with: impl FnOnce(&mut Claims) -> T) -> T {
+    pub(crate) fn planned<T>(&self, with: impl FnOnce(&mut PlanClaims) -> T) -> T {
         with(&mut lock(&self.state).planned)
     }
 
-    /// Keeps the private state of an object whose create failed, for the plan that replaces it: Terraform plans the
-    /// replacement of a tainted object as a create without private state, and gives the destroy that comes before it
-    /// what that plan returned (measured with Terraform 1.11 and OpenTofu 1.12).
-    pub(crate) fn keep_unfinished(&self, node: &str, private: Private) {
-        lock(&self.state).unfinished.entry(node.to_owned()).or_default().push(private);
+    /// Notes what a resource has put on a machine or has taken back from it.
+    pub(crate) fn note_made(&self, site: &Site, record: &Record) {
+        lock(&self.state).made.push((site.clone(), record.clone()));
     }
 
-    /// The private state of an object of this node whose create failed; each is given once.
-    pub(crate) fn take_unfinished(&self, node: &str) -> Option<Private> {
-        lock(&self.state).unfinished.get_mut(node)?.pop()
+    /// A record with the containers that other resources of this process made on the same machine.
+    pub(crate) fn with_containers(&self, site: &Site, record: Record) -> Record {
+        let state = lock(&self.state);
+        let here = state.made.iter().filter(|(made, _)| made.kin(site) == Kin::One);
+        here.fold(record, |record, (_, made)| record.with_containers_of(made))
     }
 
     /// Notes that an instance is gone from its node.
@@ -142,7 +153,7 @@ impl Nodes {
     }
 
     /// Claims of resources that this process has applied.
-    pub(crate) fn applied<T>(&self, with: impl FnOnce(&mut Claims) -> T) -> T {
+    pub(crate) fn applied<T>(&self, with: impl FnOnce(&mut ApplyClaims) -> T) -> T {
         with(&mut lock(&self.state).applied)
     }
 }

@@ -358,12 +358,40 @@ impl Say<'_> {
         );
     }
 
-    pub(crate) fn owned_twice(&mut self, keys: &[String]) {
+    pub(crate) fn owned_twice(&mut self, keys: &[String], other: Option<&str>) {
         let node = self.node;
+        let names = other.map(|other| format!(" (it is one machine with node {other})")).unwrap_or_default();
         self.error(
             on("node"),
             "Two resources own the same part of a node",
-            format!("On node {node}, {} would belong to two talos_nvidia_node_patch resources, and each would undo the other. Keep one resource for the node. (A resource that was renamed needs a `moved` block; one that was marked with `terraform taint` is replaced with `-replace` after `terraform untaint`.)", list(keys)),
+            format!("On node {node}{names}, {} would belong to two talos_nvidia_node_patch resources in this plan or go from one to the other, and each would undo the other: Terraform says of neither which comes first. Name it in one resource alone. To move it, take it out of the one resource and apply, then add it to the other and apply. A resource that was renamed needs a `moved` block, and nodes that change places in a list need for_each with the node's address as key.", list(keys)),
+        );
+    }
+
+    pub(crate) fn perhaps_one_machine(&mut self, other: &str) {
+        let node = self.node;
+        self.warn(
+            on("node"),
+            "Two nodes may be one machine",
+            format!("Nodes {node} and {other} report the same machine uuid, their resources name the same modules or sysctls, and the ids of their boots, which would tell, cannot be read. If they are one machine, keep one resource for it; if they are clones, nothing is wrong."),
+        );
+    }
+
+    pub(crate) fn newer_memory(&mut self, form: u32) {
+        let node = self.node;
+        self.error(
+            on("node"),
+            "The resource was last applied by a newer release of the provider",
+            format!("What the private state of the resource for node {node} remembers has form {form}, and this release of the provider knows none newer than 1. Nothing was read and nothing was sent. Use the release that wrote it, or a newer one."),
+        );
+    }
+
+    pub(crate) fn unfinished(&mut self) {
+        let node = self.node;
+        self.warn(
+            on("node"),
+            "An earlier apply did not get to its end",
+            format!("The last apply to node {node} ended before it was seen on the node, which may hold all, part or nothing of it. This update brings the node to what the configuration says."),
         );
     }
 

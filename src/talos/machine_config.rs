@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+mod compare;
 mod containers;
 mod cri_toml;
 mod desired;
@@ -30,6 +31,7 @@ mod text_lines;
 mod tree;
 mod view;
 
+pub use compare::{same_but_for, same_files};
 pub use edit::{adopt, edit};
 pub use error::EditError;
 pub use record::Record;

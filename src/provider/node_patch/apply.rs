@@ -4,19 +4,20 @@
 //! remembered of the node before, so that a destroy takes it back.
 
 use plugin::{Applied, ApplyRequest, Context, Diagnostics, Private, Value};
-use talos::TalosVersion;
+use talos::{TalosVersion, machine_config::Record};
 use tokio::time::Instant;
 
 use super::{
     Target, boot,
     check::{self, Moment},
-    model::{Memory, PendingReboot, Waiting, Wanted, backend, default_sysctls, new_instance, sysctls_value, waits},
-    observe, patch_text, timeouts, wait,
+    memory::{self, Memory, PendingReboot, Waiting, new_instance},
+    model::{Wanted, backend, default_sysctls, sysctls_value, waits},
+    named, observe, patch_text, timeouts, wait,
     write::{self, Job, Step},
 };
 use crate::{
     kernel_modules::States,
-    nodes::{Nodes, Owner, boot_id, running},
+    nodes::{Holding, Nodes, boot_id, running},
     texts::Say,
 };
 
@@ -26,8 +27,8 @@ struct Run<'a> {
     planned: &'a Value,
     /// As the last apply left it; none for a create.
     memory: Option<Memory>,
-    /// What the object that this create replaces had left.
-    replaces: Option<Memory>,
+    /// What objects that this create may replace had left.
+    replaces: Vec<Memory>,
 }
 
 /// A write and what it was for.
@@ -60,13 +61,13 @@ pub(super) async fn create(
     let mut job = Job::new(nodes, &target, context, deadline, &mut say)?;
     job.patient = true;
     boot::settled(&job, &mut say).await?;
-    let run = Run { job, planned: &request.planned, memory: None, replaces: Memory::of(&request.private) };
+    let replaces = memory::formers(&request.private).map_err(|newer| say.newer_memory(newer.0)).ok()?;
+    let mut run = Run { job, planned: &request.planned, memory: None, replaces };
     let reached = run.change(&request.config, &mut say).await?;
-    let failed = say.diagnostics.has_errors();
-    if failed {
+    if say.diagnostics.has_errors() {
         say.starts_over();
     }
-    Some(run.stored(reached, failed))
+    Some(run.stored(reached))
 }
 
 pub(super) async fn update(
@@ -76,9 +77,16 @@ pub(super) async fn update(
     diagnostics: &mut Diagnostics,
 ) -> Applied {
     let ApplyRequest { config, prior, planned, private } = request;
+    let memory = match Memory::of(&private) {
+        Ok(memory) => memory,
+        Err(newer) => {
+            Say { node: named(&planned), diagnostics }.newer_memory(newer.0);
+            return Applied { state: prior, private };
+        }
+    };
     if is_local(&prior, &planned) {
         // Another order or spelling of the modules is nothing to the node, and Read goes by it.
-        let memory = Memory::of(&private).zip(Wanted::from(&planned));
+        let memory = memory.zip(Wanted::from(&planned));
         let private = memory.map_or(private, |(memory, applied)| Memory { applied, ..memory }.to_private());
         return Applied { state: planned, private };
     }
@@ -87,13 +95,13 @@ pub(super) async fn update(
     let mut say = Say { node: &target.node, diagnostics };
     let deadline = Instant::now() + timeouts(&planned).update;
     let Some(job) = Job::new(nodes, &target, context, deadline, &mut say) else { return kept(private) };
-    let mut memory = Memory::of(&private);
+    let mut memory = memory;
     if let Some(memory) = &mut memory {
         drop_past_boot(&job, memory).await;
     }
-    let run = Run { job, planned: &planned, memory, replaces: None };
+    let mut run = Run { job, planned: &planned, memory, replaces: Vec::new() };
     match run.change(&config, &mut say).await {
-        Some(reached) if reached.verified => run.stored(reached, false),
+        Some(reached) if reached.verified => run.stored(reached),
         // What stands on the node is not known, so the state keeps what was there; the record knows what was sent.
         Some(reached) => {
             let applied = run.memory.as_ref().map_or_else(Wanted::default, |memory| memory.applied.clone());
@@ -123,17 +131,17 @@ async fn drop_past_boot(job: &Job<'_>, memory: &mut Memory) {
 
 impl Run<'_> {
     /// Writes, reboots and waits. `None`: nothing was sent.
-    async fn change(&self, config: &Value, say: &mut Say<'_>) -> Option<Reached> {
-        let writer = self.job.nodes.writer(&self.job.node_name);
-        let held = writer.lock().await;
+    async fn change(&mut self, config: &Value, say: &mut Say<'_>) -> Option<Reached> {
+        let turn = self.job.turn_to_write(say).await?;
         let mark = wait::mark_log(&self.job).await;
         let written = self.write(config, say).await?;
+        self.job.nodes.note_made(&self.job.site, &written.inner.step.edited.record);
         let (complete, reboots) = (written.inner.complete, written.inner.step.delivery.reboots());
         let mut reached = self.reached(written);
         if !complete || (reboots && !self.reboot(&mut reached, say).await) {
             return Some(reached);
         }
-        drop(held);
+        drop(turn);
         if self.waits_for_modules(&reached) {
             let wanted = &reached.wanted;
             reached.loaded = wait::modules(&self.job, &reached.version, wanted, mark, say).await;
@@ -149,6 +157,7 @@ impl Run<'_> {
     async fn write(&self, config: &Value, say: &mut Say<'_>) -> Option<Written> {
         let memory = self.memory.as_ref();
         let record = memory.map(|memory| memory.record.clone()).unwrap_or_default();
+        let record = self.job.nodes.with_containers(&self.job.site, record);
         let instance = memory.map_or_else(new_instance, |memory| memory.instance.clone());
         let planned_version = self.planned.get("talos_version").string().known();
         let mut wanted_at_last = None;
@@ -158,21 +167,24 @@ impl Run<'_> {
                 return None;
             }
             let wanted = resolved(self.planned, config, &facts.version)?;
-            let replaced = self.replaces.as_ref().filter(|old| old.machine == facts.machine);
-            if replaced.is_some_and(|old| !self.job.nodes.was_taken_back(&old.instance)) {
+            let here = self.replaces.iter().filter(|old| old.machine == facts.machine);
+            let (gone, left): (Vec<_>, Vec<_>) = here.partition(|old| self.job.nodes.was_taken_back(&old.instance));
+            if left.iter().any(|old| !old.keys().is_disjoint(&wanted.keys())) {
                 say.created_before_destroyed();
                 return None;
             }
-            let keys = wanted.keys();
-            let owner = Owner::Instance(instance.clone());
-            let taken = self.job.nodes.applied(|claims| claims.claim(&self.job.node_name, &owner, keys));
+            // What is ours still is claimed with what is wanted: nobody may take it before it is taken back.
+            let ours = self.remembered(&instance, &wanted).keys();
+            let holds = Holding { site: self.job.site.clone(), keys: ours.union(&wanted.keys()).cloned().collect() };
+            let taken: Vec<String> =
+                self.job.nodes.applied(|claims| claims.claim(&instance, holds)).into_iter().collect();
             if !taken.is_empty() {
-                say.owned_twice(&taken);
+                say.owned_twice(&taken, None);
             }
             // A later attempt knows the record of the first, so that our own writing is never taken for somebody's.
             let mut known = Memory { record: record.clone(), ..self.remembered(&instance, &wanted) };
             // What the destroy before this create has staged is ours.
-            known.staged_over = known.staged_over.or_else(|| replaced.map(|old| old.record.clone()));
+            known.staged_over = known.staged_over.or_else(|| gone.first().map(|old| old.record.clone()));
             let (prospect, delivery) = check::judge(facts, &wanted, Some(&known), self.planned, Moment::Apply, say)?;
             let at_next_boot = !prospect.at_next_boot.is_empty();
             wanted_at_last = Some(wanted);
@@ -190,17 +202,8 @@ impl Run<'_> {
 
     /// What a judge of this change has to know of the past.
     fn remembered(&self, instance: &str, wanted: &Wanted) -> Memory {
-        self.memory.clone().unwrap_or_else(|| Memory {
-            version: 1,
-            instance: instance.to_owned(),
-            machine: None,
-            record: talos::machine_config::Record::default(),
-            applied: wanted.clone(),
-            default_sysctls: wanted.sysctls.clone(),
-            pending: None,
-            staged_over: None,
-            incomplete: false,
-        })
+        let first = || Memory::new(instance.to_owned(), None, Record::default(), wanted.clone());
+        self.memory.clone().unwrap_or_else(first)
     }
 
     fn reached(&self, written: Written) -> Reached {
@@ -221,7 +224,7 @@ impl Run<'_> {
             was.filter(|was| was.kind == Waiting::NextBoot || !step.delivery.sends())
         });
         let memory = Memory {
-            version: 1,
+            version: memory::VERSION,
             instance,
             machine: facts.machine.or_else(|| before.and_then(|memory| memory.machine.clone())),
             record: step.edited.record,
@@ -233,14 +236,14 @@ impl Run<'_> {
                 .filter(|pending| pending.kind == Waiting::Staged)
                 .and_then(|_| before.map(|memory| memory.staged_over.clone().unwrap_or_else(|| memory.record.clone()))),
             pending,
-            incomplete: false,
+            unverified: !complete,
         };
         Reached { memory, wanted, tag: facts.tag, version: facts.version, loaded: facts.loaded, verified: complete }
     }
 
     /// Reboots the node and waits for it. `false`: it is not back, and why was said.
-    async fn reboot(&self, reached: &mut Reached, say: &mut Say<'_>) -> bool {
-        let Some(running) = boot::reboot(&self.job, &reached.version, say).await else {
+    async fn reboot(&mut self, reached: &mut Reached, say: &mut Say<'_>) -> bool {
+        let Some(running) = boot::reboot(&mut self.job, &reached.version, say).await else {
             return false;
         };
         reached.memory.pending = None;
@@ -255,10 +258,9 @@ impl Run<'_> {
     }
 
     /// The object to store.
-    fn stored(&self, reached: Reached, incomplete: bool) -> Applied {
+    fn stored(&self, reached: Reached) -> Applied {
         self.job.nodes.forget(&self.job.node_name);
-        let Reached { mut memory, wanted, tag, version, loaded, .. } = reached;
-        memory.incomplete = incomplete;
+        let Reached { memory, wanted, tag, version, loaded, .. } = reached;
         let mut state = self.planned.clone();
         state.set("id", self.planned.get("node").clone());
         state.set("sysctls", sysctls_value(&wanted.sysctls));

@@ -61,10 +61,9 @@ async fn stage(job: &Job<'_>) -> Result<(MachineStage, bool), talos::Error> {
 }
 
 /// Reboots the node and waits until another boot runs. One node at a time in a process.
-pub(super) async fn reboot(job: &Job<'_>, version: &TalosVersion, say: &mut Say<'_>) -> Option<Running> {
-    let turn = job.unless_stopped(tokio::time::timeout_at(job.deadline, job.nodes.reboots.lock())).await;
-    let Some(Ok(_turn)) = turn else {
-        job.say_why_it_ended("was waiting for its turn to reboot", say);
+pub(super) async fn reboot(job: &mut Job<'_>, version: &TalosVersion, say: &mut Say<'_>) -> Option<Running> {
+    let Some(_turn) = job.turn(std::sync::Arc::clone(&job.nodes.reboots)).await else {
+        say.interrupted("was waiting for its turn to reboot");
         return None;
     };
     // Without the id of this boot there would be no telling the next one from it.
@@ -94,7 +93,10 @@ pub(super) async fn reboot(job: &Job<'_>, version: &TalosVersion, say: &mut Say<
     let mut last = Progress::SameBoot;
     for pause in 0.. {
         match progress(job, &before, version).await {
-            Progress::Runs(running) => return Some(running),
+            Progress::Runs(running, boot) => {
+                job.nodes.applied(|claims| claims.booted(&before, &boot));
+                return Some(running);
+            }
             other => last = other,
         }
         if !job.pause(backoff(pause)).await {
@@ -111,7 +113,8 @@ pub(super) async fn reboot(job: &Job<'_>, version: &TalosVersion, say: &mut Say<
 
 /// How far a reboot has come.
 enum Progress {
-    Runs(Running),
+    /// In this boot.
+    Runs(Running, String),
     SameBoot,
     Stage(MachineStage),
     Silent(talos::Error),
@@ -120,7 +123,7 @@ enum Progress {
 impl Progress {
     fn words(&self) -> String {
         match self {
-            Self::Runs(_) => String::new(),
+            Self::Runs(..) => String::new(),
             Self::SameBoot => "it was told to reboot and has not yet done so.".to_owned(),
             Self::Stage(stage) => format!("it has booted and is in stage {stage:?}, not Running."),
             Self::Silent(error) => format!("{}.", crate::texts::failed_call(error).trim_end_matches('.')),
@@ -133,13 +136,12 @@ async fn progress(job: &Job<'_>, before: &str, version: &TalosVersion) -> Progre
         // A dead connection must not hold the wait until its deadline.
         let node =
             job.node.clone().with_deadline(job.deadline.min(Instant::now() + std::time::Duration::from_secs(10)));
-        let boot = boot_id(&node, version).await?;
-        if boot.is_none() || boot.as_deref() == Some(before) {
+        let Some(boot) = boot_id(&node, version).await?.filter(|boot| boot != before) else {
             return Ok(Progress::SameBoot);
-        }
+        };
         let status = node.get::<MachineStatus>("machine").await?;
         match status.map(|found| (found.spec.stage, found.spec.ready)) {
-            Some((MachineStage::Running, true)) => Ok(Progress::Runs(running(&node).await?)),
+            Some((MachineStage::Running, true)) => Ok(Progress::Runs(running(&node).await?, boot)),
             Some((stage, _)) => Ok(Progress::Stage(stage)),
             None => Ok(Progress::Stage(MachineStage::Unknown)),
         }

@@ -1,9 +1,9 @@
 //! What is said about a change before it is made: at plan where the node answers, and again in the apply before
 //! anything is sent. Diagnostics only; no planned value comes from here.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::time::SystemTime;
 
-use plugin::{Diagnostic, Diagnostics, PlanRequest, Severity, Value};
+use plugin::{Diagnostic, Diagnostics, Severity, Value};
 use talos::{
     machine_config::{EditError, Record, Subject},
     version::Support,
@@ -11,13 +11,14 @@ use talos::{
 
 use super::{
     Target,
-    model::{ApplyMode, ExtensionCheck, Memory, Wanted, default_sysctls},
+    memory::Memory,
+    model::{ApplyMode, ExtensionCheck, Wanted, default_sysctls},
     plan::Decision,
     prospect::{Delivery, Facts, Prospect, delivery, prospect},
 };
 use crate::{
     extensions,
-    nodes::{NoNode, Nodes, Owner, Snapshot},
+    nodes::{NoNode, Nodes, Snapshot},
     pending::Pending,
     texts::Say,
 };
@@ -93,38 +94,11 @@ pub(super) async fn gather(snapshot: &Snapshot) -> Result<Facts, NoFacts> {
     })
 }
 
-/// Claims what a plan wants and says what another resource owns.
-pub(super) fn claims(
-    nodes: &Nodes,
-    request: &PlanRequest,
-    decision: &Decision,
-    memory: Option<&Memory>,
-    diagnostics: &mut Diagnostics,
-) {
-    let (Some(target), Some(wanted)) = (Target::from(&decision.planned), &decision.wanted) else { return };
-    // The old object of a replacement is planned first, with its own memory; the new one then comes without a prior.
-    let owner = match memory {
-        Some(memory) if request.prior.is_some() || !request.private.0.is_empty() => {
-            Owner::Instance(memory.instance.clone())
-        }
-        _ => Owner::New,
-    };
-    claim(nodes, &target.node, &owner, wanted.keys(), diagnostics);
-}
-
-/// Claims `keys` of a node for the walk and says what another resource owns.
-pub(super) fn claim(nodes: &Nodes, node: &str, owner: &Owner, keys: BTreeSet<String>, diagnostics: &mut Diagnostics) {
-    let taken = nodes.planned(|claims| claims.claim(node, owner, keys));
-    if !taken.is_empty() {
-        Say { node, diagnostics }.owned_twice(&taken);
-    }
-}
-
-/// A resource that does not change: warns of what the refresh has seen, without a call.
-pub(super) fn unchanged(nodes: &Nodes, decision: &Decision, diagnostics: &mut Diagnostics) {
-    let Some(target) = Target::from(&decision.planned) else { return };
+/// A resource that does not change: warns of what the refresh has seen, without a call. No machine was asked for.
+pub(super) fn unchanged(nodes: &Nodes, decision: &Decision, diagnostics: &mut Diagnostics) -> Option<String> {
+    let target = Target::from(&decision.planned)?;
     if ExtensionCheck::from(&decision.planned) == ExtensionCheck::Off {
-        return;
+        return None;
     }
     if let Ok(snapshot) = nodes.snapshot(&target.node, target.endpoint.as_deref())
         && let Some((running, extensions)) = snapshot.known_extensions()
@@ -133,16 +107,25 @@ pub(super) fn unchanged(nodes: &Nodes, decision: &Decision, diagnostics: &mut Di
         let problems = extensions::problems(extensions, &running.tag);
         Say { node: &target.node, diagnostics }.extensions_no_longer_fit(&running.tag, &problems);
     }
+    None
 }
 
-/// Checks a change at plan, where its node answers.
-pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Memory>, diagnostics: &mut Diagnostics) {
-    let Some(target) = Target::from(&decision.planned) else { return };
+/// Checks a change at plan, where its node answers: with which machine, if it tells.
+pub(super) async fn plan(
+    nodes: &Nodes,
+    decision: &Decision,
+    memory: Option<&Memory>,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
+    let target = Target::from(&decision.planned)?;
     let mut say = Say { node: &target.node, diagnostics };
     let snapshot = match nodes.snapshot(&target.node, target.endpoint.as_deref()) {
         Ok(snapshot) => snapshot,
-        Err(NoNode::Unknown(_)) => return,
-        Err(why) => return why.say(&mut say),
+        Err(NoNode::Unknown(_)) => return None,
+        Err(why) => {
+            why.say(&mut say);
+            return None;
+        }
     };
     let facts = match gather(&snapshot).await {
         Ok(facts) => facts,
@@ -152,10 +135,10 @@ pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Mem
                 Some(error) => say.not_checked(error),
                 None => why.say("Checking", &mut say),
             }
-            return;
+            return None;
         }
     };
-    let Some(mut wanted) = decision.wanted.clone() else { return };
+    let Some(mut wanted) = decision.wanted.clone() else { return facts.machine };
     if decision.chooses_sysctls {
         wanted.sysctls = default_sysctls(&facts.version);
     }
@@ -168,6 +151,9 @@ pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Mem
         Moment::Plan,
         &mut Say { node: &target.node, diagnostics: &mut found },
     );
+    if memory.is_some_and(|memory| memory.unverified) {
+        Say { node: &target.node, diagnostics: &mut found }.unfinished();
+    }
     // The configuration asks for nothing new: what stands in the way of mending the node is an error in the apply, and
     // must not keep anybody from a destroy, which begins with such a plan.
     let mends = memory.is_some_and(|memory| memory.applied.same(&wanted));
@@ -175,6 +161,7 @@ pub(super) async fn plan(nodes: &Nodes, decision: &Decision, memory: Option<&Mem
         let severity = if mends { Severity::Warning } else { one.severity };
         diagnostics.add(Diagnostic { severity, ..one });
     }
+    facts.machine
 }
 
 /// Whether a node that answers so may be one that is still being installed: no answer, or maintenance mode.
@@ -201,7 +188,9 @@ pub(super) fn judge(
     let blank = Record::default();
     let record = memory.map_or(&blank, |memory| &memory.record);
     let before = memory.and_then(|memory| memory.staged_over.as_ref());
-    waiting(facts.pending(record, before, SystemTime::now()), moment, say);
+    if facts.waiting_removal(wanted, record).is_none() {
+        waiting(facts.pending(record, before, SystemTime::now()), moment, say);
+    }
     let prospect = match prospect(facts, wanted, record, memory.map(|memory| &memory.applied)) {
         Ok(prospect) => prospect,
         Err(error) => {

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use super::{
     Target, check,
     check::Moment,
-    model::Memory,
+    claim,
+    memory::{self, Memory},
+    named,
     prospect::{Delivery, Facts, removal},
     timeouts,
     write::{self, Job, Step},
@@ -16,22 +18,36 @@ use crate::{
     configuration::OnUnreachable,
     extensions,
     kernel_modules::{ModuleState, kernel_name},
-    nodes::Nodes,
+    nodes::{Claim, Holding, Nodes, Owner},
     texts::Say,
 };
 
-fn keeps(object: &Value) -> bool {
+/// Whether a destroy leaves the node as it is.
+pub(super) fn keeps(object: &Value) -> bool {
     object.get("on_destroy").string() == Field::Known("keep")
 }
 
 /// Warns of what a destroy leaves behind, as far as the refresh has seen it.
-pub(super) fn plan(nodes: &Nodes, request: &DeleteRequest, diagnostics: &mut Diagnostics) {
+pub(super) async fn plan(nodes: &Nodes, request: &DeleteRequest, diagnostics: &mut Diagnostics) {
     let Some(target) = Target::from(&request.prior) else { return };
     let mut say = Say { node: &target.node, diagnostics };
+    let memory = match Memory::of(&request.private) {
+        Ok(Some(memory)) => memory,
+        Ok(None) => return,
+        Err(newer) => return say.newer_memory(newer.0),
+    };
+    let (owner, mut has) = (Owner::Instance(memory.instance.clone()), claim::held(&request.prior, &memory));
     if keeps(&request.prior) {
-        return say.kept();
+        say.kept();
+        // What is left on the node is anybody's.
+        has.iter_mut().for_each(|has| has.keys.clear());
+    } else {
+        left_behind_at_plan(nodes, &target, &memory, &mut say);
     }
-    let Some(memory) = Memory::of(&request.private) else { return };
+    claim::claim(nodes, Claim { owner, has, wants: None }, diagnostics).await;
+}
+
+fn left_behind_at_plan(nodes: &Nodes, target: &Target, memory: &Memory, say: &mut Say<'_>) {
     if let Ok(snapshot) = nodes.snapshot(&target.node, target.endpoint.as_deref())
         && let Some((running, extensions)) = snapshot.known_extensions()
     {
@@ -54,24 +70,32 @@ pub(super) async fn delete(
     diagnostics: &mut Diagnostics,
 ) -> Option<Applied> {
     let DeleteRequest { prior, private } = request;
-    let memory = Memory::of(&private);
+    let memory = match memory::of_stored(&prior, &private) {
+        Ok(memory) => memory,
+        Err(_) if keeps(&prior) => None,
+        Err(newer) => {
+            Say { node: named(&prior), diagnostics }.newer_memory(newer.0);
+            return Some(Applied { state: prior, private });
+        }
+    };
     if keeps(&prior) {
+        memory.iter().for_each(|memory| nodes.note_taken_back(&memory.instance));
         return None;
     }
-    let Some(record) = memory.as_ref().map(|memory| memory.record.clone()) else {
-        if let Some(target) = Target::from(&prior) {
-            Say { node: &target.node, diagnostics }.nothing_remembered();
-        }
+    let Some(memory) = memory else {
+        Say { node: named(&prior), diagnostics }.nothing_remembered();
         return Some(Applied { state: prior, private });
     };
-    if record.is_empty() {
+    if memory.record.is_empty() {
+        nodes.note_taken_back(&memory.instance);
         return None;
     }
-    let still_there = Some(Applied { state: prior.clone(), private });
+    // What a create carried is of several objects; what is stored is its own.
+    let still_there = Some(Applied { state: prior.clone(), private: memory.to_private() });
     let Some(target) = Target::from(&prior) else { return still_there };
     let mut say = Say { node: &target.node, diagnostics };
     let deadline = Instant::now() + timeouts(&prior).delete;
-    let Some(job) = Job::new(nodes, &target, context, deadline, &mut say) else { return still_there };
+    let Some(mut job) = Job::new(nodes, &target, context, deadline, &mut say) else { return still_there };
     if nodes.on_unreachable() == OnUnreachable::Warn {
         // One short dial tells whether the node is gone.
         if let Err(error) = job.call().version().await
@@ -81,24 +105,32 @@ pub(super) async fn delete(
             return None;
         }
     }
-    let writer = nodes.writer(&target.node);
-    let _held = writer.lock().await;
-    let done = take_back(&job, memory.as_ref(), record, &mut say).await;
+    let Some(_turn) = job.turn_to_write(&mut say).await else { return still_there };
+    let holds = Holding { site: job.site.clone(), keys: memory.keys() };
+    let taken: Vec<String> = nodes.applied(|claims| claims.claim(&memory.instance, holds)).into_iter().collect();
+    if !taken.is_empty() {
+        nodes.applied(|claims| claims.release(&memory.instance));
+        say.owned_twice(&taken, None);
+        return still_there;
+    }
+    // What other resources of this process made around its keys goes with the last of them.
+    let record = nodes.with_containers(&job.site, memory.record.clone());
+    nodes.note_made(&job.site, &record);
+    let memory = Memory { record, ..memory };
+    let done = take_back(&job, &memory, &mut say).await;
     nodes.forget(&target.node);
     if !done {
         return still_there;
     }
-    if let Some(memory) = &memory {
-        nodes.applied(|claims| claims.release(&memory.instance));
-        nodes.note_taken_back(&memory.instance);
-    }
+    nodes.applied(|claims| claims.release(&memory.instance));
+    nodes.note_taken_back(&memory.instance);
     None
 }
 
 /// The two steps: what goes at once, and what has to be staged behind it. `false`: it is not done, and why was said.
-async fn take_back(job: &Job<'_>, memory: Option<&Memory>, record: Record, say: &mut Say<'_>) -> bool {
+async fn take_back(job: &Job<'_>, memory: &Memory, say: &mut Say<'_>) -> bool {
     let mut staged = false;
-    let live = write::write(job, record, say, |facts, record, say| {
+    let live = write::write(job, memory.record.clone(), say, |facts, record, say| {
         let removal = may_be_taken_back(facts, memory, record, say)?;
         staged = removal.staged.is_some();
         let delivery = live_delivery(facts, &removal.live.bytes, memory);
@@ -124,21 +156,21 @@ async fn take_back(job: &Job<'_>, memory: Option<&Memory>, record: Record, say: 
     true
 }
 
-fn live_delivery(facts: &Facts, target: &[u8], memory: Option<&Memory>) -> Delivery {
-    let waits = memory.is_some_and(|memory| memory.pending.is_some());
+fn live_delivery(facts: &Facts, target: &[u8], memory: &Memory) -> Delivery {
+    let waits = memory.pending.is_some();
     let next_boot_has_it = facts.next_boot_has(target, waits);
     if facts.active.bytes.expose() == target && next_boot_has_it { Delivery::Nothing } else { Delivery::Live }
 }
 
 fn may_be_taken_back(
     facts: &Facts,
-    memory: Option<&Memory>,
+    memory: &Memory,
     record: &Record,
     say: &mut Say<'_>,
 ) -> Option<super::prospect::Removal> {
-    check::machine(facts, memory, say);
+    check::machine(facts, Some(memory), say);
     check::waiting(
-        facts.pending(record, memory.and_then(|memory| memory.staged_over.as_ref()), std::time::SystemTime::now()),
+        facts.pending(record, memory.staged_over.as_ref(), std::time::SystemTime::now()),
         Moment::Apply,
         say,
     );
@@ -146,8 +178,7 @@ fn may_be_taken_back(
 }
 
 /// Says what a destroy cannot take back before the next boot.
-fn left_behind(memory: Option<&Memory>, facts: &Facts, say: &mut Say<'_>) {
-    let Some(memory) = memory else { return };
+fn left_behind(memory: &Memory, facts: &Facts, say: &mut Say<'_>) {
     let found = memory.record.found();
     let ours = |name: &String| !found.contains(&talos::machine_config::Subject::Module(name.clone()));
     let loaded: Vec<String> = memory

@@ -6,7 +6,8 @@ use talos::machine_config::{View, adopt, view};
 use super::{
     check,
     check::gather,
-    model::{BPF_JIT_HARDEN, CRI_PLUGIN, Memory, RUNTIME, Wanted, WantedModule, default_sysctls, new_instance},
+    memory::{Memory, new_instance},
+    model::{BPF_JIT_HARDEN, CRI_PLUGIN, RUNTIME, Wanted, WantedModule, default_sysctls},
     observe::{self, Observed},
     schema,
 };
@@ -58,17 +59,7 @@ pub(super) async fn import(nodes: &Nodes, id: &str, diagnostics: &mut Diagnostic
     }
     let default_sysctls =
         if applied.sysctls.is_empty() { default_sysctls(&facts.version) } else { applied.sysctls.clone() };
-    let memory = Memory {
-        version: 1,
-        instance: new_instance(),
-        machine: facts.machine.clone(),
-        record,
-        default_sysctls,
-        applied,
-        pending: None,
-        staged_over: None,
-        incomplete: false,
-    };
+    let memory = Memory { default_sysctls, ..Memory::new(new_instance(), facts.machine.clone(), record, applied) };
     let observed = Observed { version: &facts.version, tag: &facts.tag, view: &view, loaded: &facts.loaded };
     Some(Imported { state: observe::state(&blank(id), &memory, &observed), private: memory.to_private() })
 }

@@ -1,12 +1,12 @@
-//! What the resource wants, what it remembers, and how both are read from and written to Terraform's values.
+//! What the resource wants, and how it is read from and written to Terraform's values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plugin::{Field, Private, Value};
+use plugin::{Field, Value};
 use serde::{Deserialize, Serialize};
 use talos::{
     TalosVersion,
-    machine_config::{Backend, DefaultRuntime, Desired, Module, Record},
+    machine_config::{Backend, DefaultRuntime, Desired, Module},
 };
 
 use crate::kernel_modules::kernel_name;
@@ -43,7 +43,10 @@ impl Wanted {
         let modules = match object.get("kernel_modules").items() {
             Field::Unknown => return None,
             Field::Null => Vec::new(),
-            Field::Known(items) => items.iter().map(module).collect::<Option<_>>()?,
+            // In a state a place without a name is that of a module that is missing on the node.
+            Field::Known(items) => {
+                items.iter().filter(|item| !item.get("name").is_null()).map(module).collect::<Option<_>>()?
+            }
         };
         let sysctls = match object.get("sysctls").entries() {
             Field::Unknown => return None,
@@ -90,11 +93,20 @@ impl Wanted {
 
     /// Keys that this resource owns on the node, in words, to find two resources that own the same one.
     pub(super) fn keys(&self) -> BTreeSet<String> {
-        let modules = self.modules.iter().map(|m| format!("kernel module {}", kernel_name(&m.name)));
-        let sysctls = self.sysctls.keys().map(|k| format!("sysctl {k}"));
-        let runtime = self.default_runtime.then(|| "default runtime".to_owned());
-        modules.chain(sysctls).chain(runtime).collect()
+        keys(self.modules.iter().map(|m| kernel_name(&m.name)), self.sysctls.keys(), self.default_runtime)
     }
+}
+
+/// Keys in words.
+pub(super) fn keys(
+    modules: impl IntoIterator<Item = impl std::fmt::Display>,
+    sysctls: impl IntoIterator<Item = impl std::fmt::Display>,
+    default_runtime: bool,
+) -> BTreeSet<String> {
+    let modules = modules.into_iter().map(|name| format!("kernel module {name}"));
+    let sysctls = sysctls.into_iter().map(|key| format!("sysctl {key}"));
+    let runtime = default_runtime.then(|| "default runtime".to_owned());
+    modules.chain(sysctls).chain(runtime).collect()
 }
 
 fn module(value: &Value) -> Option<WantedModule> {
@@ -172,90 +184,14 @@ pub(super) fn waits(object: &Value) -> bool {
     !matches!(object.get("wait_for_modules").boolean(), Field::Known(false))
 }
 
-/// Why part of a change is not in force yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Waiting {
-    /// The whole change was staged.
-    Staged,
-    /// The configuration is active, and the kernel takes part of it at boot.
-    NextBoot,
-}
-
-/// A change that waits for the node's next boot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PendingReboot {
-    pub(super) kind: Waiting,
-    /// The boot in which the change was made; another one ends the waiting.
-    pub(super) boot_id: Option<String>,
-}
-
-/// What the resource keeps in Terraform's private state: no secret, no fragment of the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Memory {
-    /// Form of this record.
-    pub(super) version: u32,
-    /// Tells resources of one node apart; made at create.
-    pub(super) instance: String,
-    /// The machine's uuid (SystemInformation): another machine at the same address is not patched.
-    pub(super) machine: Option<String>,
-    /// What stood in the configuration before, key by key.
-    pub(super) record: Record,
-    /// What the last apply wanted; Read looks for exactly this.
-    pub(super) applied: Wanted,
-    /// The sysctls that an absent attribute stands for, chosen at create.
-    pub(super) default_sysctls: BTreeMap<String, String>,
-    /// Set while part of the change waits for a boot.
-    pub(super) pending: Option<PendingReboot>,
-    /// The record from before the staged change that waits: the active configuration is to be read by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) staged_over: Option<Record>,
-    /// The create did not get to its end, so Terraform has tainted the object.
-    #[serde(default)]
-    pub(super) incomplete: bool,
-}
-
-impl Memory {
-    /// What was remembered. `None`: nothing was, or it was written by a form that this release does not know.
-    pub(super) fn of(private: &Private) -> Option<Self> {
-        private.get::<Self>().ok().flatten().filter(|memory| memory.version == 1)
-    }
-
-    /// For Terraform to keep.
-    pub(super) fn to_private(&self) -> Private {
-        // A map with string keys always has a JSON form.
-        Private::of(self).unwrap_or_default()
-    }
-}
-
 /// `sysctls` as a value.
 pub(super) fn sysctls_value(sysctls: &BTreeMap<String, String>) -> Value {
     Value::map(sysctls.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))))
 }
 
-/// `kernel_modules` as a value.
-pub(super) fn modules_value(modules: &[WantedModule]) -> Value {
-    Value::List(
-        modules
-            .iter()
-            .map(|m| {
-                let parameters = m
-                    .parameters
-                    .as_ref()
-                    .map(|list| Value::List(list.iter().map(|p| Value::from(p.as_str())).collect()));
-                Value::object([
-                    ("name", Value::from(m.name.as_str())),
-                    ("parameters", parameters.unwrap_or(Value::Null)),
-                ])
-            })
-            .collect(),
-    )
-}
-
-/// A name for a new resource that no other resource has: two of them are made far apart in time or in the same process.
-pub(super) fn new_instance() -> String {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static MADE: AtomicU64 = AtomicU64::new(0);
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("{:x}-{:x}-{:x}", since.as_nanos(), std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
+/// A module of `kernel_modules` as a value.
+pub(super) fn module_value(module: &WantedModule) -> Value {
+    let texts = |list: &Vec<String>| Value::List(list.iter().map(|p| Value::from(p.as_str())).collect());
+    let parameters = module.parameters.as_ref().map_or(Value::Null, texts);
+    Value::object([("name", Value::from(module.name.as_str())), ("parameters", parameters)])
 }

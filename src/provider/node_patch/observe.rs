@@ -7,7 +7,8 @@ use plugin::Value;
 use talos::{TalosVersion, machine_config::View};
 
 use super::{
-    model::{Memory, RUNTIME, Wanted, WantedModule, backend, modules_value, sysctls_value},
+    memory::Memory,
+    model::{RUNTIME, Wanted, WantedModule, backend, module_value, sysctls_value},
     patch_text,
 };
 use crate::kernel_modules::{self, States, kernel_name};
@@ -42,7 +43,7 @@ pub(super) fn state(state: &Value, memory: &Memory, observed: &Observed<'_>) -> 
     let standing = standing(&memory.applied, observed.view);
     let mut new = state.clone();
     new.set("id", state.get("node").clone());
-    new.set("kernel_modules", modules_value(&standing.modules));
+    new.set("kernel_modules", modules_in_place(&memory.applied, &standing));
     new.set("sysctls", sysctls_value(&standing.sysctls));
     new.set("default_runtime", Value::from(standing.default_runtime));
     new.set("talos_version", Value::from(observed.tag));
@@ -52,8 +53,45 @@ pub(super) fn state(state: &Value, memory: &Memory, observed: &Observed<'_>) -> 
     new
 }
 
+/// `kernel_modules`, each in the place that the configuration gives it. Terraform compares a list place by place, so one
+/// that is missing leaves its place empty, lest every module behind it shows as changed.
+fn modules_in_place(applied: &Wanted, standing: &Wanted) -> Value {
+    let of = |wanted: &WantedModule| {
+        let found = standing.modules.iter().find(|module| module.name == wanted.name);
+        found.map_or_else(no_module, module_value)
+    };
+    Value::List(applied.modules.iter().map(of).collect())
+}
+
+fn no_module() -> Value {
+    Value::object([("name", Value::Null), ("parameters", Value::Null)])
+}
+
 /// `module_state`: each wanted module as the kernel has it.
 pub(super) fn module_state(wanted: &Wanted, loaded: &States) -> Value {
     let names = wanted.modules.iter().map(|m| m.name.as_str());
     Value::map(kernel_modules::states_of(names, loaded).into_iter().map(|(k, v)| (k, Value::from(v.as_str()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(names: &[&str]) -> Wanted {
+        let modules = names.iter().map(|name| WantedModule { name: (*name).into(), parameters: None }).collect();
+        Wanted { modules, ..Wanted::default() }
+    }
+
+    #[test]
+    fn a_module_that_is_missing_leaves_its_place_empty_and_no_other_one_moves() {
+        let shown = modules_in_place(&wanted(&["a", "b", "c"]), &wanted(&["c", "a"]));
+        let names: Vec<_> = shown.items().known().unwrap().iter().map(|module| module.get("name").clone()).collect();
+        assert_eq!(names, [Value::from("a"), Value::Null, Value::from("c")]);
+        let object = Value::object([
+            ("kernel_modules", shown),
+            ("sysctls", Value::map::<String>([])),
+            ("default_runtime", Value::from(false)),
+        ]);
+        assert_eq!(Wanted::from(&object), Some(wanted(&["a", "c"])), "an empty place is no module");
+    }
 }

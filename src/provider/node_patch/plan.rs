@@ -7,7 +7,8 @@ use plugin::{Field, PlanRequest, Value};
 use talos::TalosVersion;
 
 use super::{
-    model::{ApplyMode, Memory, Wanted, backend, sysctls_value, waits},
+    memory::Memory,
+    model::{ApplyMode, Wanted, backend, sysctls_value, waits},
     patch_text,
 };
 use crate::kernel_modules::{ModuleState, kernel_name};
@@ -80,7 +81,9 @@ fn update(request: &PlanRequest, prior: &Value, memory: &Memory) -> Decision {
 
     let mode = ApplyMode::from(&planned);
     let was_pending = prior.get("pending_reboot") == &Value::Bool(true);
-    let edits = Wanted::from(prior).is_none_or(|observed| !observed.same(&wanted)) || !memory.applied.same(&wanted);
+    let edits = Wanted::from(prior).is_none_or(|observed| !observed.same(&wanted))
+        || !memory.applied.same(&wanted)
+        || memory.unverified;
     // A boot without `nvidia` does not finish where the toolkit is installed (talos-api facts, 0.5), so only a patch
     // that keeps it is followed by a reboot.
     let reboots = mode == ApplyMode::Reboot && was_pending && wanted.has_module("nvidia");
@@ -130,7 +133,7 @@ mod tests {
     use plugin::Private;
     use talos::machine_config::Record;
 
-    use super::super::model::{WantedModule, modules_value};
+    use super::super::model::{WantedModule, module_value};
     use super::*;
 
     fn wanted(modules: &[&str]) -> Wanted {
@@ -141,18 +144,12 @@ mod tests {
         }
     }
 
+    fn modules_value(modules: &[WantedModule]) -> Value {
+        Value::List(modules.iter().map(module_value).collect())
+    }
+
     fn memory(applied: Wanted) -> Memory {
-        Memory {
-            version: 1,
-            instance: "a".into(),
-            machine: None,
-            record: Record::default(),
-            applied,
-            default_sysctls: BTreeMap::new(),
-            pending: None,
-            staged_over: None,
-            incomplete: false,
-        }
+        Memory { default_sysctls: BTreeMap::new(), ..Memory::new("a".into(), None, Record::default(), applied) }
     }
 
     /// A refreshed state in which `present` stand in the configuration and `live` are loaded.
@@ -189,6 +186,21 @@ mod tests {
         let prior = state(&["nvidia"], &[("nvidia", "live")]);
         let decision = plan(prior.clone(), &[], &["nvidia"]);
         assert_eq!((decision.effect, decision.planned), (Effect::None, prior));
+    }
+
+    #[test]
+    fn a_change_that_ended_unverified_is_planned_anew_though_nothing_differs() {
+        let prior = state(&["nvidia"], &[("nvidia", "live")]);
+        let memory = Memory { unverified: true, ..memory(wanted(&["nvidia"])) };
+        let mut config = prior.clone();
+        config.set("sysctls", Value::Null);
+        let request = PlanRequest { config, prior: Some(prior.clone()), planned: prior, private: Private::empty() };
+        let decision = decide(&request, Some(&memory));
+        assert_eq!(decision.effect, Effect::Change);
+        assert!(
+            decision.planned.get("pending_reboot").is_unknown(),
+            "something has to differ for an update to be planned"
+        );
     }
 
     #[test]

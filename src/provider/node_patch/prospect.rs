@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use talos::{
     TalosVersion,
-    machine_config::{self, DefaultRuntime, Desired, EditError, Edited, Record, View, edit, view},
+    machine_config::{
+        self, DefaultRuntime, Desired, EditError, Edited, Record, View, edit, same_but_for, same_files, view,
+    },
 };
 
 use super::model::{ApplyMode, CRI_PLUGIN, Wanted, backend};
@@ -105,6 +107,15 @@ impl Facts {
         other
     }
 
+    /// The configuration that the next boot takes, where a create is to be worked out on that one: up to Talos 1.13 the
+    /// destroy of an earlier patch leaves its default runtime to the next boot, so the active configuration still holds
+    /// what is no longer anybody's. It is told by the two being the same but for what is wanted.
+    pub(super) fn waiting_removal(&self, wanted: &Wanted, record: &Record) -> Option<&[u8]> {
+        let (active, next) = (self.active.bytes.expose(), self.persisted.bytes()?);
+        let is_ours = || same_but_for(active, next, &wanted.desired());
+        (record.has_no_keys() && wanted.default_runtime && active != next && is_ours()).then_some(next)
+    }
+
     /// What waits on the node beside the active configuration.
     /// `before` is the record from before our own staged change, by which the active configuration is to be read.
     pub(super) fn pending(&self, record: &Record, before: Option<&Record>, now: SystemTime) -> Pending {
@@ -141,10 +152,11 @@ pub(super) fn prospect(
     before: Option<&Wanted>,
 ) -> Result<Prospect, EditError> {
     let bytes = facts.active.bytes.expose();
-    let edited = edit(bytes, &wanted.desired(), record, backend(&facts.version))?;
+    let base = facts.waiting_removal(wanted, record).unwrap_or(bytes);
+    let edited = edit(base, &wanted.desired(), record, backend(&facts.version))?;
     let now = view(bytes, CRI_PLUGIN)?;
     let then = view(&edited.bytes, CRI_PLUGIN)?;
-    let needs_reboot = if edited.touches_files && facts.files_need_reboot() {
+    let needs_reboot = if facts.files_need_reboot() && !same_files(bytes, &edited.bytes) {
         vec!["the default runtime in machine.files".to_owned()]
     } else {
         Vec::new()

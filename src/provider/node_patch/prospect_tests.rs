@@ -142,3 +142,26 @@ fn a_destroy_up_to_1_13_takes_the_modules_at_once_and_stages_the_file() {
     assert!(removal.staged.is_none());
     assert_eq!(removal.live.bytes, CONFIG.as_bytes());
 }
+
+#[test]
+fn a_create_before_the_boot_that_an_earlier_destroy_waits_for_is_worked_out_on_what_that_boot_takes() {
+    let both = wanted(&[("nvidia", None)], true);
+    let first = prospect(&facts("v1.13.9", CONFIG, None), &both, &Record::default(), None).unwrap().edited;
+    let removal = removal(&facts("v1.13.9", std::str::from_utf8(&first.bytes).unwrap(), None), &first.record).unwrap();
+    let live = String::from_utf8(removal.live.bytes).unwrap();
+    let node = facts("v1.13.9", &live, Some(CONFIG));
+    assert_ne!(node.pending(&Record::default(), None, SystemTime::UNIX_EPOCH), Pending::Ours, "no memory tells it");
+    let again = prospect(&node, &both, &Record::default(), None).unwrap();
+    assert_eq!(again.edited.bytes, first.bytes);
+    assert_eq!(again.edited.record, first.record, "what an earlier patch left is not taken for somebody's");
+    for mode in [ApplyMode::NoReboot, ApplyMode::Reboot] {
+        assert_eq!(delivery(mode, &node, &again, &both, false), Delivery::Live, "the file is there already: {mode:?}");
+    }
+    assert_eq!(delivery(ApplyMode::Staged, &node, &again, &both, false), Delivery::Staged);
+
+    let theirs = format!("{CONFIG}# theirs\n");
+    let node = facts("v1.13.9", &live, Some(&theirs));
+    assert!(node.waiting_removal(&both, &Record::default()).is_none(), "somebody's staged change is not ours");
+    let node = facts("v1.13.9", &live, Some(CONFIG));
+    assert!(node.waiting_removal(&wanted(&[("nvidia", None)], false), &Record::default()).is_none());
+}

@@ -1,16 +1,18 @@
 //! Read: the owned parts of the node as they are. It never drops the object, and a node that cannot be read is an
 //! error (or, if so configured and the node cannot be reached, a warning) with the state kept.
 
-use plugin::{Applied, Diagnostics, ReadRequest};
+use plugin::{Applied, Diagnostics, Private, ReadRequest};
 use talos::{
-    machine_config::{View, adopt, view},
+    machine_config::{View, adopt, edit, view},
     version::Support,
 };
 
 use super::{
     Target, check,
     check::NoFacts,
-    model::{CRI_PLUGIN, ExtensionCheck, Memory, PendingReboot, Waiting, Wanted},
+    claim, destroy,
+    memory::{Memory, PendingReboot, Waiting, new_instance},
+    model::{CRI_PLUGIN, ExtensionCheck, Wanted, backend},
     observe::{self, Observed, standing},
     prospect::ConfigFact,
     timeouts,
@@ -18,7 +20,7 @@ use super::{
 use crate::{
     configuration::OnUnreachable,
     kernel_modules::States,
-    nodes::{NoNode, Nodes, Owner, Running, Snapshot, boot_id},
+    nodes::{NoNode, Nodes, Running, Snapshot, boot_id},
     texts::Say,
 };
 
@@ -26,6 +28,13 @@ pub(super) async fn read(nodes: &Nodes, request: ReadRequest, diagnostics: &mut 
     let ReadRequest { state, private } = request;
     let Some(target) = Target::from(&state) else { return Applied { state, private } };
     let mut say = Say { node: &target.node, diagnostics };
+    let memory = match Memory::of(&private) {
+        Ok(memory) => memory,
+        Err(newer) => {
+            say.newer_memory(newer.0);
+            return Applied { state, private };
+        }
+    };
     let snapshot = match nodes.snapshot(&target.node, target.endpoint.as_deref()) {
         Ok(snapshot) => snapshot,
         Err(NoNode::Unknown(attribute)) => {
@@ -38,7 +47,6 @@ pub(super) async fn read(nodes: &Nodes, request: ReadRequest, diagnostics: &mut 
         }
     };
 
-    let memory = Memory::of(&private);
     let limit = timeouts(&state).read;
     let waiting = memory.as_ref().and_then(|memory| memory.pending.as_ref());
     let wants_extensions = ExtensionCheck::from(&state) != ExtensionCheck::Off;
@@ -66,14 +74,14 @@ pub(super) async fn read(nodes: &Nodes, request: ReadRequest, diagnostics: &mut 
     if found.version.support() == Support::Newer {
         say.newer_than_known(&found.running.tag);
     }
-    if memory.incomplete {
-        nodes.keep_unfinished(&target.node, memory.to_private());
-    } else {
-        let owner = Owner::Instance(memory.instance.clone());
-        check::claim(nodes, &target.node, &owner, memory.applied.keys(), diagnostics);
-    }
     let observed = Observed { version: found.version, tag: &found.running.tag, view: &view, loaded: found.loaded };
-    Applied { state: observe::state(&state, &memory, &observed), private: memory.to_private() }
+    let (state, private) = (observe::state(&state, &memory, &observed), memory.to_private());
+    if let Some(has) = claim::held(&state, &memory) {
+        // One that is kept on destroy needs no memory for it.
+        let carried = if destroy::keeps(&state) { Private::empty() } else { private.clone() };
+        nodes.planned(|claims| claims.seen(&memory.instance, has, carried));
+    }
+    Applied { state, private }
 }
 
 /// What one read asks of a node: at most four calls, in two round trips.
@@ -132,6 +140,9 @@ fn recall(
         say.lost_memory();
         return Ok((adopted(state, found)?, active));
     };
+    if memory.unverified && memory.pending.is_none() {
+        verified(&mut memory, found);
+    }
     let stands = |view: &View| standing(&memory.applied, view).same(&memory.applied);
     match memory.pending.as_ref().map(|pending| pending.kind) {
         None => {}
@@ -158,19 +169,21 @@ fn recall(
     Ok((memory, active))
 }
 
+/// A change that ended unverified has left nothing behind when there is nothing to edit on the node.
+fn verified(memory: &mut Memory, found: &Found<'_>) {
+    let bytes = found.active.bytes.expose();
+    let backend = backend(found.version);
+    if let Ok(edited) = edit(bytes, &memory.applied.desired(), &memory.record, backend)
+        && edited.bytes == bytes
+    {
+        memory.record = edited.record;
+        memory.unverified = false;
+    }
+}
+
 /// A memory for an object that has none: what it lists is taken to be ours, as after an import.
 fn adopted(state: &plugin::Value, found: &Found<'_>) -> Result<Memory, talos::machine_config::EditError> {
     let applied = Wanted::from(state).unwrap_or_default();
     let record = adopt(found.active.bytes.expose(), &applied.desired())?;
-    Ok(Memory {
-        version: 1,
-        instance: super::model::new_instance(),
-        machine: None,
-        record,
-        default_sysctls: applied.sysctls.clone(),
-        applied,
-        pending: None,
-        staged_over: None,
-        incomplete: false,
-    })
+    Ok(Memory::new(new_instance(), None, record, applied))
 }

@@ -20,7 +20,7 @@ use super::{
     prospect::{Delivery, Facts},
 };
 use crate::{
-    nodes::{Nodes, Snapshot, active, boot_id, persisted},
+    nodes::{Nodes, Site, Snapshot, active, boot_id, persisted},
     texts::Say,
 };
 
@@ -38,6 +38,8 @@ pub(super) struct Job<'a> {
     pub(super) nodes: &'a Nodes,
     pub(super) target: &'a Target,
     pub(super) node_name: String,
+    /// Where it is, and from its turn to write on, which machine that is.
+    pub(super) site: Site,
     /// Without a deadline: for a watch, which is dropped when its time has come.
     pub(super) node: talos::Node,
     pub(super) deadline: Instant,
@@ -60,6 +62,7 @@ impl<'a> Job<'a> {
                 nodes,
                 target,
                 node_name: target.node.clone(),
+                site: Site::new(&target.node, target.endpoint.as_deref()),
                 node: snapshot.node().clone(),
                 deadline,
                 patient: false,

@@ -40,6 +40,7 @@ pub(crate) struct Snapshot {
     extensions: OnceCell<Vec<Extension>>,
     machine: OnceCell<Option<String>>,
     gpus: OnceCell<usize>,
+    boot: OnceCell<Option<String>>,
 }
 
 impl Snapshot {
@@ -53,6 +54,7 @@ impl Snapshot {
             extensions: OnceCell::new(),
             machine: OnceCell::new(),
             gpus: OnceCell::new(),
+            boot: OnceCell::new(),
         }
     }
 
@@ -92,6 +94,22 @@ impl Snapshot {
     /// The machine's uuid.
     pub(crate) async fn machine(&self) -> Result<Option<&String>, Error> {
         Ok(self.machine.get_or_try_init(|| machine(&self.node)).await?.as_ref())
+    }
+
+    /// What is known of the machine's uuid without a call.
+    pub(crate) fn known_machine(&self) -> Option<&String> {
+        self.machine.get()?.as_ref()
+    }
+
+    /// The id of the present boot, where the version is one that can be read.
+    pub(crate) async fn boot(&self) -> Result<Option<&String>, Error> {
+        let boot = self.boot.get_or_try_init(|| async {
+            match &self.running().await?.version {
+                Some(version) => boot_id(&self.node, version).await,
+                None => Ok(None),
+            }
+        });
+        Ok(boot.await?.as_ref())
     }
 
     /// How many PCI devices of NVIDIA there are.

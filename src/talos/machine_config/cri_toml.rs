@@ -105,21 +105,21 @@ pub(super) fn remove(text: &str, plugin: &str, setting: &Setting, made_table: bo
     if !before.trim().is_empty() || between.trim() != "=" || !(behind.is_empty() || behind.starts_with('#')) {
         return Err("default_runtime_name is written inline or with dotted keys".into());
     }
-    if !behind.is_empty() {
+    let header = if made_table { bare_header(text, plugin, &lines)? } else { None };
+    let header = header.map(|line| LineEdit::Delete(line..line + 1));
+    let own = if behind.is_empty() {
+        LineEdit::Delete(line..line + 1)
+    } else {
         // A comment behind it stays, on a line of its own.
         let comment = range.end - text[setting.range.end..range.end].trim_start().len();
-        return Ok(vec![LineEdit::Replace { range: setting.key.start..comment, text: String::new() }]);
-    }
-    let mut own = line..line + 1;
-    let mut header_alone = None;
-    if made_table && let Some(header_line) = bare_header(text, plugin, &lines)? {
-        if header_line + 1 == line {
-            own.start = header_line;
-        } else {
-            header_alone = Some(header_line..header_line + 1);
+        LineEdit::Replace { range: setting.key.start..comment, text: String::new() }
+    };
+    Ok(match (header, own) {
+        (Some(LineEdit::Delete(header)), LineEdit::Delete(own)) if header.end == own.start => {
+            vec![LineEdit::Delete(header.start..own.end)]
         }
-    }
-    Ok(header_alone.into_iter().chain([own]).map(LineEdit::Delete).collect())
+        (header, own) => header.into_iter().chain([own]).collect(),
+    })
 }
 
 /// The line of the table's header, if nothing but our setting is in the table and nothing else on the line.

@@ -152,6 +152,22 @@ impl Record {
             && self.containers.is_empty()
     }
 
+    /// Whether no key is ours; containers that we made may be.
+    #[must_use]
+    pub fn has_no_keys(&self) -> bool {
+        self.modules.is_empty() && self.sysctls.is_empty() && self.default_runtime.is_none()
+    }
+
+    /// The same, with the containers that another record says were made. Of several owners of keys in one container the
+    /// last gives it back, whoever made it.
+    #[must_use]
+    pub fn with_containers_of(mut self, other: &Self) -> Self {
+        for (path, token) in &other.containers {
+            self.containers.entry(path.clone()).or_insert_with(|| token.clone());
+        }
+        self
+    }
+
     /// The normalised names of the modules that are ours.
     pub fn modules(&self) -> impl Iterator<Item = &str> {
         self.modules.keys().map(String::as_str)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::guard::sabotage;
 use super::splice::Splice;
-use super::{Backend, DefaultRuntime, Desired, EditError, Module, Record, edit, view};
+use super::{Backend, DefaultRuntime, Desired, EditError, Module, Record, edit, same_but_for, same_files, view};
 
 mod block;
 mod drift;

@@ -127,9 +127,7 @@ fn literal(tree: &Tree, scalar: Id, value: &str, key: &Container, edits: &[LineE
         Some(indent) => indent,
         // Nothing there yet: below the key, unless the header says where.
         None if value.trim_matches('\n').is_empty() => {
-            let span = tree.node(scalar).span.clone();
-            let header = text[content(text, &(span.start..source::line_end(text, span.start)))].split('#').next()?;
-            if header.contains(|char: char| char.is_ascii_digit()) {
+            if has_indicator(tree, scalar) {
                 return None;
             }
             let key = key.key?;
@@ -140,7 +138,11 @@ fn literal(tree: &Tree, scalar: Id, value: &str, key: &Container, edits: &[LineE
     let lines = Lines::of(value);
     let end = tree.node(scalar).span.end;
     let start = |line: usize| raw.get(line).map_or(end, |line| line.start);
-    edits
+    let mut splices = Vec::new();
+    if needs_indicator(text, &raw, edits) && !has_indicator(tree, scalar) {
+        splices.push(indicator(tree, scalar, key, indent)?);
+    }
+    let changed = edits
         .iter()
         .map(|edit| match edit {
             LineEdit::Insert { before, lines } => {
@@ -157,7 +159,39 @@ fn literal(tree: &Tree, scalar: Id, value: &str, key: &Container, edits: &[LineE
                 (text.get(own.clone())? == &value[range.clone()]).then(|| Splice::replace(own, new.clone()))
             }
         })
-        .collect()
+        .collect::<Option<Vec<_>>>()?;
+    splices.extend(changed);
+    Some(splices)
+}
+
+/// Whether what is left of a block scalar no longer says by its first line with text how far all of it is indented: a
+/// later line stands further left, or a blank one before it reaches further right.
+fn needs_indicator(text: &str, raw: &[Range<usize>], edits: &[LineEdit]) -> bool {
+    let is_deleted =
+        |line: usize| edits.iter().any(|edit| matches!(edit, LineEdit::Delete(lines) if lines.contains(&line)));
+    let left =
+        raw.iter().enumerate().filter(|(line, _)| !is_deleted(*line)).map(|(_, line)| &text[content(text, line)]);
+    let indented = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let mut left = left.peekable();
+    let mut blanks = 0;
+    while let Some(blank) = left.next_if(|line| line.trim_matches(' ').is_empty()) {
+        blanks = blanks.max(blank.len());
+    }
+    let Some(first) = left.next().map(indented) else { return false };
+    blanks > first || left.any(|line| !line.trim_matches(' ').is_empty() && indented(line) < first)
+}
+
+/// Whether the header of a block scalar says how far it is indented.
+fn has_indicator(tree: &Tree, scalar: Id) -> bool {
+    let start = tree.node(scalar).span.start;
+    let header = &tree.text[content(&tree.text, &(start..source::line_end(&tree.text, start)))];
+    header.split('#').next().is_some_and(|header| header.contains(|char: char| char.is_ascii_digit()))
+}
+
+/// Writes the indentation of a block scalar into its header, where no line says it any more.
+fn indicator(tree: &Tree, scalar: Id, key: &Container, indent: usize) -> Option<Splice> {
+    let step = indent.checked_sub(source::column(&tree.text, tree.node(key.key?).start()))?;
+    (1..=9).contains(&step).then(|| Splice::insert(tree.node(scalar).span.start + 1, step.to_string()))
 }
 
 /// A folded scalar whose lines with text stand each on a line of their own. A new line needs a blank one before it,

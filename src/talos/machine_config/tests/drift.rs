@@ -177,3 +177,21 @@ fn the_line_end_that_a_text_lacked_stays_lacking_behind_a_block_scalar() {
     let back = edit(clipped.as_bytes(), &Desired::default(), &record, Backend::Documents).unwrap();
     assert_eq!(String::from_utf8(back.bytes).unwrap(), "machine: {}\n---\nkind: Other\ntext: |\n    x\n");
 }
+
+#[test]
+fn two_owners_in_one_container_give_it_back_in_any_order_when_each_knows_who_made_it() {
+    let other = Desired { modules: vec![module("gdrdrv")], ..Desired::default() };
+    for before in [BARE, "machine:\n  kernel: {}\n  sysctls: {}\n", "machine:\n  kernel:\n"] {
+        let first = edit(before.as_bytes(), &one_module(), &Record::default(), Backend::V1Alpha1).unwrap();
+        let known = Record::default().with_containers_of(&first.record);
+        assert!(known.has_no_keys());
+        let second = edit(&first.bytes, &other, &known, Backend::V1Alpha1).unwrap();
+        for records in [[&first.record, &second.record], [&second.record, &first.record]] {
+            let nothing = Desired::default();
+            let once = edit(&second.bytes, &nothing, records[0], Backend::V1Alpha1).unwrap();
+            let twice = edit(&once.bytes, &nothing, records[1], Backend::V1Alpha1).unwrap();
+            assert_eq!(String::from_utf8(twice.bytes).unwrap(), before);
+            assert!(twice.record.is_empty());
+        }
+    }
+}

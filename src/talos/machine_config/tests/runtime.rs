@@ -175,3 +175,98 @@ fn a_setting_that_somebody_takes_out_of_our_fragment_is_mended_and_taken_back() 
         }
     }
 }
+
+/// A text with a comment of somebody's in every place in and around our two lines, in several forms.
+fn commented(text: &str) -> Vec<String> {
+    let lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
+    let first = lines.iter().position(|line| line.contains(SET)).unwrap();
+    let indent = " ".repeat(lines[first].len() - lines[first].trim_start().len());
+    let forms = [
+        "I# theirs\n",
+        "I  # theirs\n",
+        "I    # theirs\n",
+        "\nI# theirs\n",
+        "I# theirs\n\n",
+        "I# theirs\nI    # and theirs\n",
+    ];
+    let put = |at: usize, form: &str| {
+        let mut lines = lines.clone();
+        lines.insert(at, form.replace('I', &indent));
+        lines.concat()
+    };
+    let own_lines = forms.iter().flat_map(|form| (first..=first + 2).map(|at| put(at, form)));
+    let behind = [first, first + 1].map(|at| {
+        let mut lines = lines.clone();
+        lines[at] = lines[at].replace('\n', " # theirs\n");
+        lines.concat()
+    });
+    own_lines.chain(behind).collect()
+}
+
+/// What somebody may make of our setting: nothing, another value, a comment, no line, a blank one.
+fn meddled(text: &str) -> [String; 5] {
+    let setting = text.lines().find(|line| line.contains("default_runtime_name")).unwrap();
+    let indent = &setting[..setting.len() - setting.trim_start().len()];
+    [
+        format!("{setting}\n"),
+        setting.replace("nvidia", "runc") + "\n",
+        setting.replace("default", "# default") + "\n",
+        String::new(),
+        format!("{indent}\n"),
+    ]
+    .map(|instead| text.replace(&format!("{setting}\n"), &instead))
+}
+
+#[test]
+fn a_comment_that_somebody_puts_into_our_fragment_stays_through_every_edit() {
+    for (before, backend) in [
+        ("machine:\n    type: worker\n", Backend::V1Alpha1),
+        ("machine:\n    type: worker\n", Backend::Documents),
+        (&*part("|\n        [other]\n          a = 1\n"), Backend::V1Alpha1),
+        (&*part("|\n        a = 1\n\n        [other]\n        a = 1\n"), Backend::V1Alpha1),
+    ] {
+        let ours = edit(before.as_bytes(), &default_runtime(), &Record::default(), backend).unwrap();
+        let text = String::from_utf8(ours.bytes.clone()).unwrap();
+        // A deeper comment as the first line is no YAML, and nobody's node has it.
+        let readable = |text: &String| view(text.as_bytes(), CRI).is_ok();
+        for changed in commented(&text).iter().flat_map(|text| meddled(text)).filter(readable) {
+            let theirs = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches("theirs").count();
+            let edited = |from: &[u8], desired: &Desired, record: &Record| {
+                let edited = edit(from, desired, record, backend)
+                    .unwrap_or_else(|error| panic!("{error}\nin\n{}", String::from_utf8_lossy(from)));
+                assert_eq!(theirs(&edited.bytes), theirs(changed.as_bytes()), "from\n{changed}");
+                edited
+            };
+            let mended = edited(changed.as_bytes(), &default_runtime(), &ours.record);
+            let again = edited(&mended.bytes, &default_runtime(), &mended.record);
+            assert_eq!((&again.bytes, &again.record), (&mended.bytes, &mended.record));
+            edited(&mended.bytes, &Desired::default(), &mended.record);
+            edited(changed.as_bytes(), &Desired::default(), &ours.record);
+        }
+    }
+}
+
+#[test]
+fn a_removal_of_ours_that_waits_is_told_from_a_change_of_somebody_s() {
+    let same = |one: &str, other: &str| same_but_for(one.as_bytes(), other.as_bytes(), &default_runtime());
+    for before in ["machine:\n    type: worker\n", &part("|\n        [other]\n          a = 1\n")] {
+        let with = edit(before.as_bytes(), &default_runtime(), &Record::default(), Backend::V1Alpha1).unwrap();
+        let with = String::from_utf8(with.bytes).unwrap();
+        assert!(same(&with, before) && same(before, &with));
+        for theirs in [format!("{before}# theirs\n"), before.replace("machine:\n", "machine:\n  env: {}\n")] {
+            assert!(!same(&with, &theirs), "{theirs}");
+        }
+    }
+    assert!(!same("machine: [", "machine: ["), "what cannot be read is different");
+}
+
+#[test]
+fn files_are_compared_as_talos_compares_them() {
+    let same = |one: &str, other: &str| same_files(one.as_bytes(), other.as_bytes());
+    let block = "machine:\n  files:\n    - path: /a\n      op: create\n";
+    assert!(same(block, "machine: {files: [{op: 'create', path: \"/a\"}]}\n# c\n"));
+    assert!(same("machine: {}\n", "machine:\n  files: []\n"));
+    for other in ["machine: {}\n", "machine: {files: [{path: /b, op: create}]}\n", "machine: ["] {
+        assert!(!same(block, other), "{other}");
+    }
+}
