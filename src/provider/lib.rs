@@ -4,6 +4,7 @@
 //! `talos` carry it out; it meets neither wire types nor gRPC.
 
 mod configuration;
+mod driver_status;
 mod extensions;
 mod kernel_modules;
 mod node_patch;
@@ -14,9 +15,9 @@ mod texts;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plugin::{Context, Diagnostics, Provider, Resource, Schema, Value};
+use plugin::{Context, DataSource, Diagnostics, Provider, Resource, Schema, Value};
 
-use crate::{node_patch::NodePatch, nodes::Nodes};
+use crate::{driver_status::DriverStatus, node_patch::NodePatch, nodes::Nodes};
 
 /// The provider `nvidia`.
 #[derive(Clone, Default)]
@@ -39,6 +40,10 @@ impl Provider for Nvidia {
 
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         vec![Arc::new(NodePatch::new(Arc::clone(&self.nodes)))]
+    }
+
+    fn data_sources(&self) -> Vec<Arc<dyn DataSource>> {
+        vec![Arc::new(DriverStatus::new(Arc::clone(&self.nodes)))]
     }
 
     async fn validate(&self, _context: &Context, config: &Value, diagnostics: &mut Diagnostics) {
