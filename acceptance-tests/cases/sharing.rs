@@ -74,7 +74,11 @@ fn a_resource_that_is_renamed_without_a_moved_block_is_refused(case: &Case) -> R
         assert!(error.says("`moved` block"), "{error}");
     }
     expect_bytes(&node, &patched)?;
-    workspace.destroy().map(drop)
+    let moved = format!("moved {{\n  from = {ADDRESS}\n  to = {SECOND}\n}}\n");
+    write(&workspace, &node, &format!("{}{moved}", second("")))?;
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    expect_bytes(&node, &patched)
 }
 harness::on_one_minor!(a_resource_that_is_renamed_without_a_moved_block_is_refused);
 

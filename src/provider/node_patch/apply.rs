@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Target, boot,
     check::{self, Moment},
-    memory::{self, Memory, PendingReboot, Waiting, new_instance},
+    memory::{self, Former, Memory, PendingReboot, Waiting, new_instance},
     model::{Wanted, backend, default_sysctls, sysctls_value, waits},
     named, observe, patch_text, timeouts, wait,
     write::{self, Job, Step},
@@ -28,7 +28,7 @@ struct Run<'a> {
     /// As the last apply left it; none for a create.
     memory: Option<Memory>,
     /// What objects that this create may replace had left.
-    replaces: Vec<Memory>,
+    replaces: Vec<Former>,
 }
 
 /// A write and what it was for.
@@ -167,7 +167,8 @@ impl Run<'_> {
                 return None;
             }
             let wanted = resolved(self.planned, config, &facts.version)?;
-            let here = self.replaces.iter().filter(|old| old.machine == facts.machine);
+            let (node, machine) = (&self.job.node_name, facts.machine.as_ref());
+            let here = self.replaces.iter().filter(|old| old.is_at(node, machine)).map(|old| &old.memory);
             let (gone, left): (Vec<_>, Vec<_>) = here.partition(|old| self.job.nodes.was_taken_back(&old.instance));
             if left.iter().any(|old| !old.keys().is_disjoint(&wanted.keys())) {
                 say.created_before_destroyed();

@@ -125,25 +125,27 @@ struct Carried {
 /// A stored object that a create may replace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Former {
-    node: String,
+    /// Not known of one that was planned with its own memory.
+    node: Option<String>,
     pub(super) memory: Memory,
 }
 
 /// What a create is to carry on. Nothing when there is nothing that it could replace.
 pub(super) fn carry(replaceable: Vec<(String, Private)>) -> Private {
-    let former = |(node, private): (String, Private)| Some(Former { node, memory: Memory::of(&private).ok()?? });
+    let former =
+        |(node, private): (String, Private)| Some(Former { node: Some(node), memory: Memory::of(&private).ok()?? });
     let carried: Vec<_> = replaceable.into_iter().filter_map(former).collect();
     if carried.is_empty() { Private::empty() } else { Private::of(&Carried { carried }).unwrap_or_default() }
 }
 
-/// The memories of objects that a create may replace: one that was planned with its own, or those that the plan carried.
+/// The objects that a create may replace: one that was planned with its own memory, or those that the plan carried.
 ///
 /// # Errors
 /// When one has a form that this release does not know.
-pub(super) fn formers(private: &Private) -> Result<Vec<Memory>, NewerForm> {
+pub(super) fn formers(private: &Private) -> Result<Vec<Former>, NewerForm> {
     match private.get::<Carried>() {
-        Ok(Some(Carried { carried })) => Ok(carried.into_iter().map(|former| former.memory).collect()),
-        _ => Ok(Memory::of(private)?.into_iter().collect()),
+        Ok(Some(Carried { carried })) => Ok(carried),
+        _ => Ok(Memory::of(private)?.map(|memory| Former { node: None, memory }).into_iter().collect()),
     }
 }
 
@@ -158,10 +160,16 @@ pub(super) fn of_stored(prior: &Value, private: &Private) -> Result<Option<Memor
 }
 
 impl Former {
+    /// Whether it was made where a create now works. Clones share a uuid, and some machines have none, so the address
+    /// counts too.
+    pub(super) fn is_at(&self, node: &str, machine: Option<&String>) -> bool {
+        self.memory.machine.as_ref() == machine && self.node.as_ref().is_none_or(|own| own == node)
+    }
+
     /// Two objects of one node own different keys, so the patch that they put there tells them apart.
     fn is_of(&self, prior: &Value) -> bool {
         let patch = |backend| Value::from(patch_text::patch(&self.memory.applied, backend));
-        prior.get("node") == &Value::from(self.node.as_str())
+        prior.get("node").string().known() == self.node.as_deref()
             && [Backend::V1Alpha1, Backend::Documents].into_iter().any(|backend| prior.get("patch") == &patch(backend))
     }
 }
