@@ -46,55 +46,101 @@ fn split(version: &str) -> (&str, Option<&str>) {
     version.split_once('-').map_or((version, None), |(driver, rest)| (driver, Some(rest)))
 }
 
+impl Extension {
+    /// The part that it plays; `None` when it is none of NVIDIA's driver.
+    pub(crate) fn part(&self) -> Option<Part> {
+        Part::of(&self.name)
+    }
+
+    /// The driver that it belongs to.
+    pub(crate) fn driver(&self) -> Option<&str> {
+        self.part().map(|_| split(&self.version).0)
+    }
+
+    /// The Talos that its modules were built for.
+    pub(crate) fn built_for(&self) -> Option<&str> {
+        self.part().filter(|part| part.is_modules()).and_then(|_| split(&self.version).1)
+    }
+
+    /// Name and version, as a message names it.
+    pub(crate) fn full_name(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+}
+
+/// What is wrong with the extensions of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Misfit<'a> {
+    /// No kernel module extension.
+    NoModules,
+    /// More than one.
+    SeveralModules(Vec<&'a Extension>),
+    /// The kernel modules were built for another Talos.
+    OtherTalos(&'a Extension),
+    /// This other part is of another driver than the kernel modules.
+    OtherDriver { modules: &'a Extension, other: &'a Extension, what: &'static str },
+}
+
+/// What is wrong with the extensions of a node that runs the Talos `talos`, such as `v1.13.9`.
+pub(crate) fn misfits<'a>(extensions: &'a [Extension], talos: &str) -> Vec<Misfit<'a>> {
+    let all: Vec<&Extension> = extensions.iter().filter(|e| e.part().is_some_and(Part::is_modules)).collect();
+    let modules = match all.as_slice() {
+        [] => return vec![Misfit::NoModules],
+        [one] => *one,
+        _ => return vec![Misfit::SeveralModules(all)],
+    };
+    let mut misfits = Vec::new();
+    if modules.built_for() != Some(talos) {
+        misfits.push(Misfit::OtherTalos(modules));
+    }
+    for (part, what) in [(Part::Toolkit, "toolkit"), (Part::FabricManager, "fabric manager")] {
+        let others = extensions.iter().filter(|e| e.part() == Some(part) && e.driver() != modules.driver());
+        misfits.extend(others.map(|other| Misfit::OtherDriver { modules, other, what }));
+    }
+    misfits
+}
+
 /// What is wrong with the extensions of a node, one sentence or two each; empty when nothing is.
 ///
 /// `talos` is the running version's tag, such as `v1.13.9`.
 pub(crate) fn problems(extensions: &[Extension], talos: &str) -> Vec<String> {
-    let of = |wanted: fn(Part) -> bool| -> Vec<&Extension> {
-        extensions.iter().filter(|e| Part::of(&e.name).is_some_and(wanted)).collect()
-    };
-    let modules = of(Part::is_modules);
-    let mut problems = Vec::new();
-    let modules = match modules.as_slice() {
-        [] => {
-            return vec![format!(
+    misfits(extensions, talos).iter().map(|misfit| misfit.text(talos)).collect()
+}
+
+impl Misfit<'_> {
+    fn text(&self, talos: &str) -> String {
+        match self {
+            Self::NoModules => format!(
                 "No kernel module extension is installed, so there is nothing to load. Install nvidia-open-gpu-kernel-modules-lts or nonfree-kmod-nvidia-lts (or their -production form) for Talos {talos}, together with nvidia-container-toolkit of the same driver, by an Image Factory schematic and an upgrade of the node."
-            )];
-        }
-        [one] => *one,
-        several => {
-            return vec![format!(
+            ),
+            Self::SeveralModules(several) => format!(
                 "{} kernel module extensions are installed ({}), and only one may be: they hold the same modules. Keep one in the schematic and upgrade the node.",
                 several.len(),
-                several.iter().map(|e| format!("{} {}", e.name, e.version)).collect::<Vec<_>>().join(", ")
-            )];
-        }
-    };
-    let (driver, built_for) = split(&modules.version);
-    if built_for != Some(talos) {
-        problems.push(format!(
-            "{} {} was built for Talos {}, and the node runs {talos}: its kernel would refuse the modules. Install {} {driver}-{talos} (the schematic of this very version).",
-            modules.name,
-            modules.version,
-            built_for.unwrap_or("of an unknown version"),
-            modules.name,
-        ));
-    }
-    for (wanted, what) in [
-        ((|p| p == Part::Toolkit) as fn(Part) -> bool, "toolkit"),
-        ((|p| p == Part::FabricManager) as fn(Part) -> bool, "fabric manager"),
-    ] {
-        for other in of(wanted) {
-            let (other_driver, _) = split(&other.version);
-            if other_driver != driver {
-                problems.push(format!(
-                    "The kernel modules are of driver {driver} ({} {}) and the {what} is of driver {other_driver} ({} {}): they only work together when both are the same. Install the {what} extension of driver {driver}, or the kernel modules of {other_driver}.",
-                    modules.name, modules.version, other.name, other.version
-                ));
-            }
+                several.iter().map(|e| e.full_name()).collect::<Vec<_>>().join(", ")
+            ),
+            Self::OtherTalos(modules) => format!(
+                "{} was built for Talos {}, and the node runs {talos}: its kernel would refuse the modules. Install {} {}-{talos} (the schematic of this very version).",
+                modules.full_name(),
+                modules.built_for().unwrap_or("of an unknown version"),
+                modules.name,
+                modules.driver().unwrap_or_default(),
+            ),
+            Self::OtherDriver { modules, other, what } => format!(
+                "The kernel modules are of driver {driver} ({}) and the {what} is of driver {} ({}): they only work together when both are the same. Install the {what} extension of driver {driver}, or the kernel modules of {}.",
+                modules.full_name(),
+                other.driver().unwrap_or_default(),
+                other.full_name(),
+                other.driver().unwrap_or_default(),
+                driver = modules.driver().unwrap_or_default(),
+            ),
         }
     }
-    problems
+}
+
+/// The only kernel module extension; `None` when there is none or more than one.
+pub(crate) fn only_modules(extensions: &[Extension]) -> Option<&Extension> {
+    let mut modules = extensions.iter().filter(|e| e.part().is_some_and(Part::is_modules));
+    modules.next().filter(|_| modules.next().is_none())
 }
 
 /// The installed container toolkit: with it, a boot without the module `nvidia` does not finish.

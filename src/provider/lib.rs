@@ -5,6 +5,7 @@
 
 mod clusters;
 mod configuration;
+mod driver_status;
 mod extensions;
 mod kernel_modules;
 mod node_patch;
@@ -16,9 +17,11 @@ mod texts;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use plugin::{Context, Diagnostics, Provider, Resource, Schema, Value};
+use plugin::{Context, DataSource, Diagnostics, Provider, Resource, Schema, Value};
 
-use crate::{clusters::Clusters, node_patch::NodePatch, nodes::Nodes, runtime_class::RuntimeClass};
+use crate::{
+    clusters::Clusters, driver_status::DriverStatus, node_patch::NodePatch, nodes::Nodes, runtime_class::RuntimeClass,
+};
 
 /// The provider `nvidia`.
 #[derive(Clone, Default)]
@@ -42,6 +45,10 @@ impl Provider for Nvidia {
 
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         vec![Arc::new(NodePatch::new(Arc::clone(&self.nodes))), Arc::new(RuntimeClass::new(Arc::clone(&self.clusters)))]
+    }
+
+    fn data_sources(&self) -> Vec<Arc<dyn DataSource>> {
+        vec![Arc::new(DriverStatus::new(Arc::clone(&self.nodes)))]
     }
 
     async fn validate(&self, _context: &Context, config: &Value, diagnostics: &mut Diagnostics) {

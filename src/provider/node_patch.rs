@@ -16,7 +16,7 @@ mod patch_text;
 mod plan;
 pub(crate) mod prospect;
 mod read;
-mod schema;
+pub(crate) mod schema;
 mod turn;
 mod wait;
 mod write;
@@ -45,14 +45,14 @@ impl NodePatch {
 
 /// The node of an object and the endpoint to go through.
 #[derive(Clone, Debug)]
-struct Target {
-    node: String,
-    endpoint: Option<String>,
+pub(crate) struct Target {
+    pub(crate) node: String,
+    pub(crate) endpoint: Option<String>,
 }
 
 impl Target {
     /// `None` while one of the two is unknown.
-    fn from(object: &Value) -> Option<Self> {
+    pub(crate) fn from(object: &Value) -> Option<Self> {
         let endpoint = match object.get("endpoint").string() {
             Field::Unknown => return None,
             Field::Null => None,

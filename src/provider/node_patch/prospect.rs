@@ -35,7 +35,7 @@ pub(crate) enum PersistedFact {
 }
 
 impl PersistedFact {
-    fn as_persisted(&self) -> Persisted<'_> {
+    pub(crate) fn as_persisted(&self) -> Persisted<'_> {
         match self {
             Self::Resource(fact) => Persisted::Resource { bytes: fact.bytes.expose(), updated: fact.updated },
             Self::File(bytes) => Persisted::File(bytes.expose()),

@@ -88,7 +88,7 @@ fn default_modules() -> Value {
 }
 
 /// Whether `given` is an address that the Talos API takes in its `node` header: never with a port (K.2, "invalid target").
-pub(super) fn node(given: &str) -> Result<(), String> {
+pub(crate) fn node(given: &str) -> Result<(), String> {
     if given.parse::<std::net::IpAddr>().is_ok() {
         return Ok(());
     }

@@ -5,13 +5,13 @@
 use talos::{
     Error, Node, TalosVersion,
     client::ConfigId,
-    resource::{ExtensionStatus, ModuleState as Word},
+    resource::{ExtensionStatus, Found, KernelModuleStatus, LoadedKernelModule, ModuleState as Word, PciDevice},
 };
 use tokio::sync::OnceCell;
 
 use crate::{
     extensions::Extension,
-    kernel_modules::{ModuleState, States, kernel_name, parse_proc_modules},
+    kernel_modules::{self, Loaded, LoadedModule, ModuleState, States, kernel_name, parse_proc_modules},
     node_patch::prospect::{ConfigFact, PersistedFact},
 };
 
@@ -36,10 +36,12 @@ pub(crate) struct Snapshot {
     running: OnceCell<Running>,
     active: OnceCell<Option<ConfigFact>>,
     persisted: OnceCell<PersistedFact>,
+    proc_modules: OnceCell<Loaded>,
+    modules: OnceCell<Loaded>,
     loaded: OnceCell<States>,
     extensions: OnceCell<Vec<Extension>>,
     machine: OnceCell<Option<String>>,
-    gpus: OnceCell<usize>,
+    devices: OnceCell<Vec<Found<PciDevice>>>,
     boot: OnceCell<Option<String>>,
 }
 
@@ -50,10 +52,12 @@ impl Snapshot {
             running: OnceCell::new(),
             active: OnceCell::new(),
             persisted: OnceCell::new(),
+            proc_modules: OnceCell::new(),
+            modules: OnceCell::new(),
             loaded: OnceCell::new(),
             extensions: OnceCell::new(),
             machine: OnceCell::new(),
-            gpus: OnceCell::new(),
+            devices: OnceCell::new(),
             boot: OnceCell::new(),
         }
     }
@@ -79,7 +83,21 @@ impl Snapshot {
 
     /// The modules in the kernel.
     pub(crate) async fn loaded(&self, version: &TalosVersion) -> Result<&States, Error> {
-        self.loaded.get_or_try_init(|| loaded(&self.node, version)).await
+        self.loaded.get_or_try_init(|| async { Ok(kernel_modules::states(self.modules(version).await?)) }).await
+    }
+
+    /// The modules in the kernel with all that the version tells of them to the smallest role.
+    pub(crate) async fn modules(&self, version: &TalosVersion) -> Result<&Loaded, Error> {
+        if has_modules_as_resource(version) {
+            self.modules.get_or_try_init(|| modules(&self.node, version)).await
+        } else {
+            self.proc_modules().await
+        }
+    }
+
+    /// The modules in the kernel as `/proc/modules` has them, on every version; for an administrator.
+    pub(crate) async fn proc_modules(&self) -> Result<&Loaded, Error> {
+        self.proc_modules.get_or_try_init(|| proc_modules(&self.node)).await
     }
 
     pub(crate) async fn extensions(&self) -> Result<&Vec<Extension>, Error> {
@@ -114,13 +132,18 @@ impl Snapshot {
 
     /// How many PCI devices of NVIDIA there are.
     pub(crate) async fn gpus(&self) -> Result<usize, Error> {
-        self.gpus
+        self.devices().await.map(Vec::len)
+    }
+
+    /// The PCI devices of NVIDIA: GPUs, and the switches and sound devices that come with some.
+    pub(crate) async fn devices(&self) -> Result<&Vec<Found<PciDevice>>, Error> {
+        self.devices
             .get_or_try_init(|| async {
-                let devices = self.node.list::<talos::resource::PciDevice>().await?;
-                Ok(devices.iter().filter(|d| d.spec.vendor_id.eq_ignore_ascii_case(NVIDIA_VENDOR)).count())
+                let mut devices = self.node.list::<PciDevice>().await?;
+                devices.retain(|d| d.spec.vendor_id.eq_ignore_ascii_case(NVIDIA_VENDOR));
+                Ok(devices)
             })
             .await
-            .copied()
     }
 }
 
@@ -149,21 +172,42 @@ pub(crate) async fn persisted(node: &Node, version: &TalosVersion) -> Result<Per
     Ok(node.read_file(STATE_FILE).await?.map_or(PersistedFact::Unseen, |bytes| PersistedFact::File(bytes.into())))
 }
 
-/// The modules in the kernel, from the best source that the version has.
+/// The states of the modules in the kernel.
 pub(crate) async fn loaded(node: &Node, version: &TalosVersion) -> Result<States, Error> {
-    match version.minor() {
-        minor if minor >= (1, 14) => {
-            let found = node.list::<talos::resource::KernelModuleStatus>().await?;
-            Ok(found.into_iter().map(|m| (kernel_name(&m.id), state(m.spec.state))).collect())
-        }
-        minor if minor >= (1, 11) => {
-            let found = node.list::<talos::resource::LoadedKernelModule>().await?;
-            Ok(found.into_iter().map(|m| (kernel_name(&m.id), state(m.spec.state))).collect())
-        }
-        _ => {
-            let text = node.read_file("/proc/modules").await?;
-            Ok(parse_proc_modules(&text.unwrap_or_default()))
-        }
+    Ok(kernel_modules::states(&modules(node, version).await?))
+}
+
+/// Before, `/proc/modules` is the only source.
+fn has_modules_as_resource(version: &TalosVersion) -> bool {
+    version.minor() >= (1, 11)
+}
+
+/// The modules in the kernel, from the source of the version that asks for the smallest role.
+async fn modules(node: &Node, version: &TalosVersion) -> Result<Loaded, Error> {
+    if version.minor() >= (1, 14) {
+        let found = node.list::<KernelModuleStatus>().await?;
+        let module = |m: KernelModuleStatus| module(m.state, m.size, m.reference_count, m.used_by);
+        Ok(found.into_iter().map(|found| (kernel_name(&found.id), module(found.spec))).collect())
+    } else if has_modules_as_resource(version) {
+        let found = node.list::<LoadedKernelModule>().await?;
+        let module = |m: LoadedKernelModule| module(m.state, m.size, m.reference_count, m.used_by);
+        Ok(found.into_iter().map(|found| (kernel_name(&found.id), module(found.spec))).collect())
+    } else {
+        proc_modules(node).await
+    }
+}
+
+async fn proc_modules(node: &Node) -> Result<Loaded, Error> {
+    Ok(parse_proc_modules(&node.read_file("/proc/modules").await?.unwrap_or_default()))
+}
+
+fn module(word: Word, size: u64, references: i64, used_by: Vec<String>) -> LoadedModule {
+    LoadedModule {
+        state: state(word),
+        size: Some(size),
+        references: Some(references),
+        used_by: Some(used_by),
+        taints: None,
     }
 }
 
