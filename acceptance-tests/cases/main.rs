@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod drift;
+mod driver_status;
 mod harness_itself;
 mod interruptions;
 mod modes;

@@ -190,6 +190,16 @@ impl Machine {
         self.post("/sysctl", &json!({"key": key, "value": value}))
     }
 
+    /// From now on it is what this says, in the keys of a script's node: its services, its files, its GPUs.
+    ///
+    /// # Errors
+    /// When the node does not take it.
+    pub fn become_machine(&self, mut machine: Value) -> Result<()> {
+        machine["name"] = json!(self.name);
+        let body = json!({"nodes": [machine]}).to_string();
+        http::request(&self.control()?, "POST", "/script", body.as_bytes()).map(drop)
+    }
+
     /// Another machine stands at this address from now on.
     ///
     /// # Errors

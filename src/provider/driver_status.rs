@@ -17,14 +17,14 @@ use async_trait::async_trait;
 use plugin::{Context, DataSource, Diagnostics, Schema, Value};
 use talos::version::Support;
 
+use self::{
+    facts::Facts,
+    gather::{NoAnswer, gather},
+};
 pub(crate) use self::{
     facts::{Gpu, Service},
     hardware::{NeedsFabricManager, TooOld},
     verdict::Problem,
-};
-use self::{
-    facts::Facts,
-    gather::{NoAnswer, gather},
 };
 use crate::{
     configuration::OnUnreachable,

@@ -224,9 +224,15 @@ mod tests {
                 Some(&["nvidia_uvm", "nvidia_drm"]),
                 &["O"],
             ),
-            ("nvidia_drm 73728 0 - Loading 0x0 (OE+)", "nvidia_drm", ModuleState::Loading, 73_728, Some(0), Some(&[]), &[
-                "O", "E",
-            ]),
+            (
+                "nvidia_drm 73728 0 - Loading 0x0 (OE+)",
+                "nvidia_drm",
+                ModuleState::Loading,
+                73_728,
+                Some(0),
+                Some(&[]),
+                &["O", "E"],
+            ),
             (
                 "nvidia_modeset 1 1 [permanent], Unloading 0x0 (PO-)",
                 "nvidia_modeset",

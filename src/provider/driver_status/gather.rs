@@ -105,21 +105,33 @@ struct First {
 impl First {
     async fn ask(snapshot: &Snapshot) -> Result<Self, Error> {
         let node = snapshot.node();
-        let (running, stage, extensions, devices, services, configured, active, modules, driver, taken, jit_harden, cdi) =
-            tokio::try_join!(
-                async { snapshot.running().await.cloned() },
-                async { seen(node.get::<MachineStatus>("machine").await) },
-                async { seen(snapshot.extensions().await.cloned()) },
-                async { seen(snapshot.devices().await.map(|found| found.iter().map(Device::from).collect())) },
-                async { seen(node.services().await) },
-                async { seen(node.list::<KernelModuleSpec>().await) },
-                async { seen(snapshot.active().await.map(|active| active.is_some())) },
-                async { seen(snapshot.proc_modules().await.cloned()) },
-                async { seen(node.read_file("/proc/driver/nvidia/version").await) },
-                async { seen(node.list_directory("/proc/driver/nvidia/gpus").await) },
-                async { seen(node.read_file("/proc/sys/net/core/bpf_jit_harden").await) },
-                async { seen(node.list_directory("/run/cdi").await) },
-            )?;
+        let (
+            running,
+            stage,
+            extensions,
+            devices,
+            services,
+            configured,
+            active,
+            modules,
+            driver,
+            taken,
+            jit_harden,
+            cdi,
+        ) = tokio::try_join!(
+            async { snapshot.running().await.cloned() },
+            async { seen(node.get::<MachineStatus>("machine").await) },
+            async { seen(snapshot.extensions().await.cloned()) },
+            async { seen(snapshot.devices().await.map(|found| found.iter().map(Device::from).collect())) },
+            async { seen(node.services().await) },
+            async { seen(node.list::<KernelModuleSpec>().await) },
+            async { seen(snapshot.active().await.map(|active| active.is_some())) },
+            async { seen(snapshot.proc_modules().await.cloned()) },
+            async { seen(node.read_file("/proc/driver/nvidia/version").await) },
+            async { seen(node.list_directory("/proc/driver/nvidia/gpus").await) },
+            async { seen(node.read_file("/proc/sys/net/core/bpf_jit_harden").await) },
+            async { seen(node.list_directory("/run/cdi").await) },
+        )?;
         Ok(Self {
             running,
             stage: stage.map(|found| found.map_or(MachineStage::Unknown, |found| found.spec.stage)),
@@ -208,21 +220,16 @@ type GpuFacts = (String, Seen<Option<String>>, Seen<Option<Information>>);
 
 async fn gpu(snapshot: &Snapshot, first: &First, address: String) -> Result<GpuFacts, Error> {
     let node = snapshot.node();
-    let (link, file) = (
-        format!("/sys/bus/pci/devices/{address}/driver"),
-        format!("/proc/driver/nvidia/gpus/{address}/information"),
-    );
-    let (driver, information) = tokio::try_join!(
-        async { seen(node.list_directory(&link).await) },
-        async {
-            // Files are for the role that could read the first one; and a GPU that the driver has not taken has none.
-            match (&first.driver, &first.taken) {
-                (Err(Unseen::Role { .. }), _) => Ok(Err(Unseen::Depends)),
-                (_, Ok(taken)) if !taken.contains(&address) => Ok(Ok(None)),
-                _ => seen(node.read_file(&file).await),
-            }
-        },
-    )?;
+    let (link, file) =
+        (format!("/sys/bus/pci/devices/{address}/driver"), format!("/proc/driver/nvidia/gpus/{address}/information"));
+    let (driver, information) = tokio::try_join!(async { seen(node.list_directory(&link).await) }, async {
+        // Files are for the role that could read the first one; and a GPU that the driver has not taken has none.
+        match (&first.driver, &first.taken) {
+            (Err(Unseen::Role { .. }), _) => Ok(Err(Unseen::Depends)),
+            (_, Ok(taken)) if !taken.contains(&address) => Ok(Ok(None)),
+            _ => seen(node.read_file(&file).await),
+        }
+    },)?;
     let driver = driver.map(|listing| listing.as_deref().and_then(parse::bound_driver));
     Ok((address, driver, information.map(|text| text.as_deref().map(parse::information))))
 }

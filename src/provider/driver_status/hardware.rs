@@ -71,7 +71,8 @@ pub(super) fn needs_fabric_manager(devices: &[Device]) -> Option<NeedsFabricMana
     if switches > 0 {
         return Some(NeedsFabricManager::Switches(switches));
     }
-    let on_boards = |d: &&Device| d.kind == DeviceKind::Gpu && d.product_id.is_some_and(|id| ON_BOARDS_OF_EIGHT.contains(&id));
+    let on_boards =
+        |d: &&Device| d.kind == DeviceKind::Gpu && d.product_id.is_some_and(|id| ON_BOARDS_OF_EIGHT.contains(&id));
     let gpus: Vec<&Device> = devices.iter().filter(on_boards).collect();
     let first = gpus.first().filter(|_| gpus.len() >= 8)?;
     Some(NeedsFabricManager::Model { count: gpus.len(), product: first.product.clone() })

@@ -127,22 +127,28 @@ mod tests {
     #[test]
     fn the_information_of_a_gpu_is_read_with_what_is_not_known_yet_left_out() {
         let known = "Model: \t\t NVIDIA H100 PCIe\nIRQ:   \t\t 120\nGPU UUID: \t GPU-0d1e2f3a-0000-4000-8000-000000000001\nVideo BIOS: \t 96.00.74.00.1c\nBus Type: \t PCIe\nBus Location: \t 0000:01:00.0\nDevice Minor: \t 3\nGPU Firmware: \t 595.91.07\nGPU Excluded:\t No\n";
-        assert_eq!(information(known.as_bytes()), Information {
-            model: Some("NVIDIA H100 PCIe".into()),
-            uuid: Some("GPU-0d1e2f3a-0000-4000-8000-000000000001".into()),
-            minor: Some(3),
-            firmware: Some("595.91.07".into()),
-            excluded: false,
-        });
+        assert_eq!(
+            information(known.as_bytes()),
+            Information {
+                model: Some("NVIDIA H100 PCIe".into()),
+                uuid: Some("GPU-0d1e2f3a-0000-4000-8000-000000000001".into()),
+                minor: Some(3),
+                firmware: Some("595.91.07".into()),
+                excluded: false,
+            }
+        );
         // Without its line, and as older drivers write what they do not know; a GPU without a GSP.
         let fresh = "Model: \t\t Tesla V100\nDevice Minor: \t 0\nGPU Firmware: \t N/A\nGPU Excluded:\t Yes\n";
         for line in ["", "GPU UUID: \t GPU-????????-????-????-????-????????????\n"] {
-            assert_eq!(information(format!("{fresh}{line}").as_bytes()), Information {
-                model: Some("Tesla V100".into()),
-                minor: Some(0),
-                excluded: true,
-                ..Information::default()
-            });
+            assert_eq!(
+                information(format!("{fresh}{line}").as_bytes()),
+                Information {
+                    model: Some("Tesla V100".into()),
+                    minor: Some(0),
+                    excluded: true,
+                    ..Information::default()
+                }
+            );
         }
         // In MIG mode the file is the same: the instances have UUIDs of their own, which are not in it.
         assert_eq!(information(b"").model, None);
@@ -163,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_listing_tells_names_and_where_a_link_leads() {
-        let gpus = [item("/proc/driver/nvidia/gpus", "."), item("/proc/driver/nvidia/gpus/0000:01:00.0", "0000:01:00.0")];
+        let gpus =
+            [item("/proc/driver/nvidia/gpus", "."), item("/proc/driver/nvidia/gpus/0000:01:00.0", "0000:01:00.0")];
         assert_eq!(names(&gpus).collect::<Vec<_>>(), ["0000:01:00.0"]);
         assert_eq!(bound_driver(&[item("/sys/bus/pci/drivers/vfio-pci", ".")]).as_deref(), Some("vfio-pci"));
         assert_eq!(bound_driver(&[item("/sys/bus/pci/devices/0000:01:00.0/driver", ".")]), None, "it leads nowhere");

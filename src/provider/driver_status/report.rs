@@ -84,10 +84,7 @@ fn module(name: &str, loaded: &Loaded) -> Value {
 }
 
 fn driver_value(driver: &Driver) -> Value {
-    Value::object([
-        ("version", Value::from(driver.version.as_str())),
-        ("flavor", Value::from(driver.flavor.as_str())),
-    ])
+    Value::object([("version", Value::from(driver.version.as_str())), ("flavor", Value::from(driver.flavor.as_str()))])
 }
 
 fn extensions(all: &[Extension]) -> Value {

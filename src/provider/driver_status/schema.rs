@@ -86,8 +86,17 @@ fn modules() -> Vec<Attribute> {
         flag("loaded", "Whether it is loaded and works."),
         text("state", "`live`, `loading`, `unloading` or `not loaded`."),
         number("size", "Bytes in the kernel's memory; null when it is not loaded."),
-        number("reference_count", "How often it is in use; null when it is not loaded, and on Talos 1.8, whose kernel keeps no counts."),
-        texts("dependencies", "The modules that use it, which Talos and `/proc/modules` call its dependencies; null as above."),
-        texts("taints", "The kernel's letters: `P` proprietary, `O` built out of tree, `E` unsigned. Null when it is not loaded, and with role `os:reader`."),
+        number(
+            "reference_count",
+            "How often it is in use; null when it is not loaded, and on Talos 1.8, whose kernel keeps no counts.",
+        ),
+        texts(
+            "dependencies",
+            "The modules that use it, which Talos and `/proc/modules` call its dependencies; null as above.",
+        ),
+        texts(
+            "taints",
+            "The kernel's letters: `P` proprietary, `O` built out of tree, `E` unsigned. Null when it is not loaded, and with role `os:reader`.",
+        ),
     ]
 }

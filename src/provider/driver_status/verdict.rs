@@ -287,9 +287,10 @@ fn cdi<'a>(facts: &'a Facts, problems: &mut Vec<Problem<'a>>) {
     let Ok(files) = &facts.cdi else { return };
     let is_there = files.iter().any(|file| file.contains("nvidia"));
     // While the service that writes it is not done, or is not there, that is what is said.
-    let is_written = facts.services.as_ref().map_or(true, |services| {
-        services.iter().any(|service| service.id == CDI_GEN && service.state == "Finished")
-    });
+    let is_written = facts
+        .services
+        .as_ref()
+        .map_or(true, |services| services.iter().any(|service| service.id == CDI_GEN && service.state == "Finished"));
     if has_cdi(&facts.version) && !is_there && is_written {
         problems.push(Problem::NoCdi);
     }

@@ -206,7 +206,9 @@ fn no_fabric_manager(why: &NeedsFabricManager, driver: Option<&str>) -> String {
     let why = match why {
         NeedsFabricManager::Switches(1) => "an NVSwitch".to_owned(),
         NeedsFabricManager::Switches(count) => format!("{count} NVSwitches"),
-        NeedsFabricManager::Model { count, product } => format!("{count} GPUs that are joined by NVSwitches ({product})"),
+        NeedsFabricManager::Model { count, product } => {
+            format!("{count} GPUs that are joined by NVSwitches ({product})")
+        }
     };
     let version = driver.map(|driver| format!(" of driver {driver}")).unwrap_or_default();
     format!(
@@ -234,7 +236,7 @@ fn waiting(services: &[&Service], for_the_module: bool) -> String {
         )
     } else {
         format!(
-            "{what}: the module nvidia is loaded, so read again, and if it stays so read again, and if it stays so see with `talosctl service {}` what {they} waiting for.",
+            "{what}: the module nvidia is loaded, so read again, and if it stays so see with `talosctl service {}` what {they} waiting for.",
             ids.first().unwrap_or(&"")
         )
     }
@@ -248,7 +250,9 @@ fn service_state(service: &Service, should: &str) -> String {
             "{what}: after a boot or a change that takes seconds, so read again, and if it stays so look at `talosctl logs {id}` of the node."
         ),
         "Failed" => format!("{what}: look at `talosctl logs {id}` of the node for why it failed."),
-        _ => format!("{what}: look at `talosctl service {id}` of the node, and start it with `talosctl service {id} start`."),
+        _ => format!(
+            "{what}: look at `talosctl service {id}` of the node, and start it with `talosctl service {id} start`."
+        ),
     }
 }
 
@@ -298,17 +302,18 @@ impl Say<'_> {
         self.error(
             on("node"),
             "The node does not answer in time",
-            format!("Reading the status of node {node} took more than {}. Check the node (`talosctl -n {node} version`).", span(limit)),
+            format!(
+                "Reading the status of node {node} took more than {}. Check the node (`talosctl -n {node} version`).",
+                span(limit)
+            ),
         );
     }
 
     /// Warns of a node that cannot be reached, and answers the sentence for `problems`.
     pub(crate) fn status_of_a_silent_node(&mut self, error: &talos::Error) -> String {
         let node = self.node;
-        let sentence = format!(
-            "Node {node} does not answer and should, so nothing is known of it: {}",
-            failed_call(error)
-        );
+        let sentence =
+            format!("Node {node} does not answer and should, so nothing is known of it: {}", failed_call(error));
         self.silent(&sentence);
         sentence
     }
@@ -316,7 +321,10 @@ impl Say<'_> {
     /// The same for a node that answers too slowly.
     pub(crate) fn status_of_a_slow_node(&mut self, limit: Duration) -> String {
         let node = self.node;
-        let sentence = format!("Node {node} did not answer within {} and should, so nothing is known of it: check it with `talosctl -n {node} version`.", span(limit));
+        let sentence = format!(
+            "Node {node} did not answer within {} and should, so nothing is known of it: check it with `talosctl -n {node} version`.",
+            span(limit)
+        );
         self.silent(&sentence);
         sentence
     }

@@ -145,14 +145,17 @@ fn extensions_that_do_not_fit() {
         },
         &["No NVIDIA kernel module extension", "exactly one", "schematic", "v1.13.9"],
     );
-    let both = [(OPEN, "580.1.2-v1.13.9"), ("nonfree-kmod-nvidia-lts", "580.1.2-v1.13.9"), (TOOLKIT, "580.1.2-v1.19.1")];
+    let both =
+        [(OPEN, "580.1.2-v1.13.9"), ("nonfree-kmod-nvidia-lts", "580.1.2-v1.13.9"), (TOOLKIT, "580.1.2-v1.19.1")];
     check(|facts| of(facts, &both), &["2 kernel module extensions", OPEN, "nonfree-kmod-nvidia-lts", "exactly one"]);
     check(
         |facts| of(facts, &[(OPEN, "580.1.2-v1.13.9"), ("nvidia-container-toolkit-production", "595.3.4-v1.19.1")]),
         &["toolkit is of driver 595.3.4", "should be of 580.1.2", "same suffix"],
     );
     check(
-        |facts| of(facts, &[(OPEN, "580.1.2-v1.13.9"), (TOOLKIT, "580.1.2-v1.19.1"), ("nvidia-fabricmanager-lts", "570.1")]),
+        |facts| {
+            of(facts, &[(OPEN, "580.1.2-v1.13.9"), (TOOLKIT, "580.1.2-v1.19.1"), ("nvidia-fabricmanager-lts", "570.1")])
+        },
         &["fabric manager is of driver 570.1", "580.1.2"],
     );
     check(
@@ -254,7 +257,8 @@ fn gpus_that_cannot_be_used() {
         |facts| {
             gone(facts);
             without_modules(facts);
-            let lines = GUIDE.map(|name| format!("error loading module \"{name}\": load nvidia failed: no such device"));
+            let lines =
+                GUIDE.map(|name| format!("error loading module \"{name}\": load nvidia failed: no such device"));
             facts.failures = Ok(vec![lines.join("\n")]);
         },
         &["No NVIDIA GPU"],
@@ -269,7 +273,10 @@ fn gpus_that_cannot_be_used() {
         |facts| facts.gpus[0].information = Ok(Some(Information { excluded: true, ..Information::default() })),
         &["0000:01:00.0", "excluded", "NVreg_ExcludedGpus"],
     );
-    check(|facts| facts.devices = Ok(vec![device("0000:01:00.0", 0x1b81)]), &["older than Turing", "nonfree-kmod-nvidia"]);
+    check(
+        |facts| facts.devices = Ok(vec![device("0000:01:00.0", 0x1b81)]),
+        &["older than Turing", "nonfree-kmod-nvidia"],
+    );
     check(
         |facts| {
             facts.devices = Ok(vec![device("0000:01:00.0", 0x1db4)]);
@@ -290,7 +297,13 @@ fn a_board_of_eight_without_its_fabric_manager() {
     };
     check(|facts| board(facts, 0x2330), &["8 GPUs that are joined by NVSwitches", "fabric manager", "580.1.2"]);
     check(
-        |facts| facts.devices.as_mut().unwrap().push(Device { kind: DeviceKind::NvSwitch, ..device("0000:07:00.0", 0x22a3) }),
+        |facts| {
+            facts
+                .devices
+                .as_mut()
+                .unwrap()
+                .push(Device { kind: DeviceKind::NvSwitch, ..device("0000:07:00.0", 0x22a3) })
+        },
         &["an NVSwitch", "fabric manager"],
     );
     let mut facts = healthy("v1.13.9");
@@ -303,7 +316,10 @@ fn services_that_are_not_as_they_should_be() {
     let set = |facts: &mut Facts, state: &str, message: &str| {
         facts.services = Ok(vec![service(PERSISTENCED, state, message), service(CDI_GEN, "Finished", "")]);
     };
-    check(|facts| set(facts, "Failed", "exit code 1."), &["persistenced is Failed (exit code 1)", "should be Running", "logs"]);
+    check(
+        |facts| set(facts, "Failed", "exit code 1."),
+        &["persistenced is Failed (exit code 1)", "should be Running", "logs"],
+    );
     check(|facts| set(facts, "Starting", ""), &["persistenced is Starting and should be Running", "read again"]);
     check(|facts| set(facts, "Finished", ""), &["persistenced is Finished", "should be Running"]);
     check(
@@ -317,7 +333,10 @@ fn services_that_are_not_as_they_should_be() {
         },
         &["cdi-gen is Running and should be Finished"],
     );
-    check(|facts| facts.services.as_mut().unwrap()[0].healthy = Some(false), &["persistenced runs and its health check fails"]);
+    check(
+        |facts| facts.services.as_mut().unwrap()[0].healthy = Some(false),
+        &["persistenced runs and its health check fails"],
+    );
     check(|facts| facts.services.as_mut().unwrap().truncate(1), &["ext-nvidia-cdi-gen is not there", TOOLKIT]);
     // A boot that cannot end: the module is what is missing, and the services say what that leads to.
     let mut facts = healthy("v1.13.9");
@@ -334,7 +353,10 @@ fn services_that_are_not_as_they_should_be() {
 
 #[test]
 fn what_the_version_asks_for() {
-    check(|facts| facts.cdi = Ok(vec!["/run/cdi/other.yaml".into()]), &["No CDI specification", "/run/cdi/nvidia.yaml"]);
+    check(
+        |facts| facts.cdi = Ok(vec!["/run/cdi/other.yaml".into()]),
+        &["No CDI specification", "/run/cdi/nvidia.yaml"],
+    );
     check_on("v1.12.0", |facts| facts.jit_harden = Ok(Some("2".into())), &["bpf_jit_harden is 2", "should be 1"]);
     check_on("v1.8.0", |facts| facts.jit_harden = Ok(None), &["bpf_jit_harden is not there", "should be 1"]);
 }
