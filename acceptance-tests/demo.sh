@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The guide's node work with the real terraform, on a test node made of Talos's own modules: apply, an edit by hand, the
-# plan that shows it, the apply that mends it, destroy, and the node's own bytes back. It leaves nothing behind.
+# plan that shows it, the apply that mends it, the driver's status, destroy, and the node's own bytes back. It leaves
+# nothing behind.
 #
 #   demo.sh [terraform|tofu] [1.8 ... 1.14]
 set -euo pipefail
@@ -116,6 +117,9 @@ fi
 say "The apply mends it"
 run apply mend
 run plan -detailed-exitcode
+
+say "What the driver of the node is now"
+run output drivers
 
 say "And all of it is taken back"
 run destroy -auto-approve

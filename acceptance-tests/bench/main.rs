@@ -1,10 +1,14 @@
-//! `make bench`: how fast the provider starts, how much it holds, how big it is, and what a plan of many nodes costs.
+//! `make bench`: how fast the provider starts, how much it holds, how big it is, and what a plan of many nodes and a
+//! read of their status cost.
+//!
+//! `cargo bench --bench speed -- status` measures the status alone.
 //!
 //! Times are compared with `terraform_data` in the same run, since the machine's own speed cancels out there. The run
 //! fails when a figure is one that issue 3 calls a fault.
 
 mod plans;
 mod start;
+mod status;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,8 +36,12 @@ fn main() -> ExitCode {
 
 fn measure() -> Result<Vec<Figure>> {
     let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-nvidia"));
+    if std::env::args().any(|argument| argument == "status") {
+        return status::measure(binary);
+    }
     let mut figures = start::measure(binary)?;
     figures.extend(plans::measure(binary)?);
+    figures.extend(status::measure(binary)?);
     Ok(figures)
 }
 

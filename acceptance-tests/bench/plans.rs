@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{Figure, median, say};
 
 const SIZES: [u32; 4] = [1, 100, 500, 1000];
-const PLANS: usize = 5;
+pub(crate) const PLANS: usize = 5;
 const MINOR: Minor = Minor(13);
 
 /// One size, measured.
@@ -94,14 +94,14 @@ fn one_size(binary: &Path, size: u32) -> Result<Measured> {
 }
 
 /// Milliseconds of a plan; one that finds anything to do is not what is measured here.
-fn quiet_plan(workspace: &Workspace, arguments: &[&str]) -> Result<f64> {
+pub(crate) fn quiet_plan(workspace: &Workspace, arguments: &[&str]) -> Result<f64> {
     let run = workspace.run(&[&["plan", "-no-color", "-detailed-exitcode"], arguments].concat())?;
     ensure!(run.code == Some(0), "the plan is not empty: {run}");
     Ok(run.elapsed.as_secs_f64() * 1000.0)
 }
 
 /// Connections, and the calls to the node that got most of them, in the log from here on.
-fn traffic(node: &Node, from: usize) -> Result<(usize, usize)> {
+pub(crate) fn traffic(node: &Node, from: usize) -> Result<(usize, usize)> {
     let events: Vec<Value> = node.events()?.into_iter().skip(from).collect();
     let connections = events.iter().filter(|event| event["event"] == "tls").count();
     let mut calls: BTreeMap<&str, usize> = BTreeMap::new();
@@ -111,7 +111,7 @@ fn traffic(node: &Node, from: usize) -> Result<(usize, usize)> {
     Ok((connections, calls.into_values().max().unwrap_or(0)))
 }
 
-fn patches(size: u32) -> String {
+pub(crate) fn patches(size: u32) -> String {
     format!(
         r#"resource "talos_nvidia_node_patch" "this" {{
   provider = nvidia
