@@ -15,7 +15,7 @@ use talos::{
 use super::{
     facts::{Facts, Gpu, Seen, Service, Unseen},
     hardware::{Device, DeviceKind},
-    parse::{self, Driver, Information},
+    parse::{self, Driver},
     verdict::is_guide_live,
 };
 use crate::{
@@ -48,7 +48,7 @@ impl NoAnswer {
     /// Says it as an error.
     pub(super) fn say(&self, say: &mut Say<'_>) {
         match self {
-            Self::Call(error) => say.failed("Reading the status of", error),
+            Self::Call(error) => say.status_failed(error),
             Self::NotAVersion(tag) => say.status_without_version(tag),
             Self::TooOld(tag) => say.too_old(tag),
         }
@@ -174,7 +174,7 @@ fn cdi_files(listing: &[talos::client::FileInfo]) -> Vec<String> {
 
 /// What the first answers name, or the version decides.
 struct Second {
-    gpus: Vec<(String, Seen<Option<String>>, Seen<Option<Information>>)>,
+    gpus: Vec<Gpu>,
     pending: Seen<Pending>,
     /// Only where `/proc/modules` could not be read.
     modules: Option<Seen<Loaded>>,
@@ -216,12 +216,10 @@ impl Second {
     }
 }
 
-type GpuFacts = (String, Seen<Option<String>>, Seen<Option<Information>>);
-
-async fn gpu(snapshot: &Snapshot, first: &First, address: String) -> Result<GpuFacts, Error> {
+async fn gpu(snapshot: &Snapshot, first: &First, address: String) -> Result<Gpu, Error> {
     let node = snapshot.node();
-    let (link, file) =
-        (format!("/sys/bus/pci/devices/{address}/driver"), format!("/proc/driver/nvidia/gpus/{address}/information"));
+    let link = format!("/sys/bus/pci/devices/{address}/driver");
+    let file = format!("/proc/driver/nvidia/gpus/{address}/information");
     let (driver, information) = tokio::try_join!(async { seen(node.list_directory(&link).await) }, async {
         // Files are for the role that could read the first one; and a GPU that the driver has not taken has none.
         match (&first.driver, &first.taken) {
@@ -230,8 +228,13 @@ async fn gpu(snapshot: &Snapshot, first: &First, address: String) -> Result<GpuF
             _ => seen(node.read_file(&file).await),
         }
     },)?;
-    let driver = driver.map(|listing| listing.as_deref().and_then(parse::bound_driver));
-    Ok((address, driver, information.map(|text| text.as_deref().map(parse::information))))
+    let device = first.devices.iter().flatten().find(|device| device.address == address);
+    Ok(Gpu {
+        product: device.map(|device| device.product.clone()).unwrap_or_default(),
+        driver: driver.map(|listing| listing.as_deref().and_then(parse::bound_driver)),
+        information: information.map(|text| text.as_deref().map(parse::information)),
+        address,
+    })
 }
 
 /// What waits for the next boot beside the active configuration.
@@ -251,43 +254,7 @@ async fn waiting(snapshot: &Snapshot, version: &TalosVersion, first: &First) -> 
 }
 
 fn facts(version: TalosVersion, first: First, second: Second) -> Facts {
-    let mut unseen = Vec::new();
-    let mut note = |name: &'static str, outcome: Option<&Unseen>| {
-        if let Some(why) = outcome.filter(|why| **why != Unseen::Depends) {
-            unseen.push((name, why.clone()));
-        }
-    };
-    note("the stage of the machine", first.stage.as_ref().err());
-    note("the extensions", first.extensions.as_ref().err());
-    note("the PCI devices", first.devices.as_ref().err());
-    note("the services", first.services.as_ref().err());
-    note("the configured modules", first.configured.as_ref().err());
-    note("the files below /run/cdi", first.cdi.as_ref().err());
-    note("the GPUs that the driver has", first.taken.as_ref().err());
-    match &second.modules {
-        Some(Ok(_)) => note("the taints of the modules", first.modules.as_ref().err()),
-        _ => note("the modules in the kernel", first.modules.as_ref().err()),
-    }
-    note("the version of the running driver", first.driver.as_ref().err());
-    if matches!(first.driver, Err(Unseen::Role { .. })) && !second.gpus.is_empty() {
-        note("the model, UUID, minor and firmware of each GPU", first.driver.as_ref().err());
-    }
-    note("the kernel's own value of net.core.bpf_jit_harden", first.jit_harden.as_ref().err());
-    note("a configuration that waits for the next boot", second.pending.as_ref().err());
-    note("the log of the controllers", second.failures.as_ref().err());
-    for (_, driver, information) in &second.gpus {
-        note("the drivers that the GPUs are bound to", driver.as_ref().err());
-        note("the information of each GPU", information.as_ref().err());
-    }
-    let product = |address: &str| {
-        let device = first.devices.iter().flatten().find(|device| device.address == address);
-        device.map(|device| device.product.clone()).unwrap_or_default()
-    };
-    let gpu = |(address, driver, information): GpuFacts| {
-        let product = product(&address);
-        Gpu { address, product, driver, information }
-    };
-    let gpus = second.gpus.into_iter().map(gpu).collect();
+    let unseen = unseen(&first, &second);
     Facts {
         tag: first.running.tag,
         version,
@@ -299,11 +266,47 @@ fn facts(version: TalosVersion, first: First, second: Second) -> Facts {
         driver: first.driver,
         devices: first.devices,
         taken: first.taken,
-        gpus,
+        gpus: second.gpus,
         services: first.services,
         jit_harden: second.jit_harden.unwrap_or(first.jit_harden),
         cdi: first.cdi,
         pending: second.pending,
         unseen,
     }
+}
+
+/// What could not be seen, each by the name that `problems` gives it.
+fn unseen(first: &First, second: &Second) -> Vec<(&'static str, Unseen)> {
+    fn why<T>(fact: &Seen<T>) -> Option<&Unseen> {
+        fact.as_ref().err()
+    }
+    let modules = match &second.modules {
+        Some(Ok(_)) => "the taints of the modules",
+        _ => "the modules in the kernel",
+    };
+    // The files of the GPUs are not even asked for by a role that cannot read the driver's.
+    let no_files = why(&first.driver).filter(|why| matches!(why, Unseen::Role { .. }) && !second.gpus.is_empty());
+    let of_the_node = [
+        ("the stage of the machine", why(&first.stage)),
+        ("the extensions", why(&first.extensions)),
+        ("the PCI devices", why(&first.devices)),
+        ("the services", why(&first.services)),
+        ("the configured modules", why(&first.configured)),
+        ("the files below /run/cdi", why(&first.cdi)),
+        ("the GPUs that the driver has", why(&first.taken)),
+        (modules, why(&first.modules)),
+        ("the version of the running driver", why(&first.driver)),
+        ("the model, UUID, minor and firmware of each GPU", no_files),
+        ("the kernel's own value of net.core.bpf_jit_harden", why(&first.jit_harden)),
+        ("a configuration that waits for the next boot", why(&second.pending)),
+        ("the log of the controllers", why(&second.failures)),
+    ];
+    let of_gpus = second.gpus.iter().flat_map(|gpu| {
+        [
+            ("the drivers that the GPUs are bound to", why(&gpu.driver)),
+            ("the information of each GPU", why(&gpu.information)),
+        ]
+    });
+    let known = |(name, why): (&'static str, Option<&Unseen>)| Some((name, why?.clone()));
+    of_the_node.into_iter().chain(of_gpus).filter_map(known).filter(|(_, why)| *why != Unseen::Depends).collect()
 }

@@ -230,8 +230,16 @@ fn not_loaded<'a>(facts: &'a Facts, wanted: &[&'static str], problems: &mut Vec<
             None => groups.push((vec![name], why)),
         }
     }
-    // Without a GPU that is what a module says, and the missing GPU is said already.
-    let follows = |why: &Why| has_no_gpu(facts) && matches!(why, Some((_, LoadCause::NoDevice)));
+    // A missing GPU and an extension of another Talos are said already, and this is what a module makes of them.
+    let is_foreign = facts
+        .extensions
+        .iter()
+        .any(|all| extensions::misfits(all, &facts.tag).iter().any(|misfit| matches!(misfit, Misfit::OtherTalos(_))));
+    let follows = |why: &Why| match why {
+        Some((_, LoadCause::NoDevice)) => has_no_gpu(facts),
+        Some((_, LoadCause::KeyRejected | LoadCause::OtherKernel)) => is_foreign,
+        _ => false,
+    };
     groups.retain(|(_, why)| !follows(why));
     problems.extend(groups.into_iter().map(|(modules, why)| Problem::NotLoaded { modules, why }));
 }
@@ -251,9 +259,11 @@ fn services<'a>(facts: &'a Facts, problems: &mut Vec<Problem<'a>>) {
     // What waits for a service that waits is said with it; persistenced stands first, since the others wait for it.
     let mut waiting: Vec<&Service> = services.iter().filter(|service| service.state == "Waiting").collect();
     waiting.sort_by_key(|service| service.id != PERSISTENCED);
-    if !waiting.is_empty() {
-        let is_live = |loaded: &Loaded| state_of(loaded, "nvidia") == ModuleState::Live;
-        let for_the_module = !facts.modules.as_ref().is_ok_and(is_live);
+    let is_live = |loaded: &Loaded| state_of(loaded, "nvidia") == ModuleState::Live;
+    let for_the_module = !facts.modules.as_ref().is_ok_and(is_live);
+    // Where there is no GPU, that is what is waited for in vain, and is said with what it leads to.
+    let is_said = for_the_module && has_no_gpu(facts);
+    if !waiting.is_empty() && !is_said {
         problems.push(Problem::Waiting { services: waiting, for_the_module });
     }
     for service in services.iter().filter(|service| service.state != "Waiting") {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use plugin::Path;
 use talos::resource::MachineStage;
 
-use super::{Say, failed_call, list, on, span};
+use super::{Say, failed_call, list, on, span, summary_of};
 use crate::{
     driver_status::{Gpu, NeedsFabricManager, Problem, Service, TooOld},
     extensions::{Extension, Misfit},
@@ -29,7 +29,7 @@ pub(crate) fn sentence(problem: &Problem<'_>, tag: &str) -> String {
             modules.full_name()
         ),
         Problem::NotConfigured { modules } => format!(
-            "{} not loaded and not in the machine configuration, and should be both: the extension keeps modules from loading that are not named there, so add {} to the `kernel_modules` of the node's talos_nvidia_node_patch, or create that resource.",
+            "{} not loaded and not in the machine configuration, and should be both: NVIDIA's extensions blacklist their modules, so that only those load that are named there; add {} to the `kernel_modules` of the node's talos_nvidia_node_patch, or create that resource.",
             these_modules(modules, "is", "are"),
             if modules.len() == 1 { "it" } else { "them" }
         ),
@@ -94,7 +94,7 @@ pub(crate) fn sentence(problem: &Problem<'_>, tag: &str) -> String {
             "No CDI specification of NVIDIA's is in /run/cdi, and on Talos {tag} ext-nvidia-cdi-gen should have written /run/cdi/nvidia.yaml: without it containers get no GPU, so look at `talosctl service ext-nvidia-cdi-gen` and `talosctl logs ext-nvidia-cdi-gen` of the node."
         ),
         Problem::JitHarden { value } => format!(
-            "The sysctl net.core.bpf_jit_harden is {} and should be 1 on Talos up to 1.12, or containers with a GPU do not start: set it with the `sysctls` of the node's talos_nvidia_node_patch (its default there).",
+            "The sysctl net.core.bpf_jit_harden is {} and should be 1 on Talos up to 1.12, or containers with a GPU do not start: set it with the `sysctls` of the node's talos_nvidia_node_patch, whose default it is.",
             value.unwrap_or("not there")
         ),
         Problem::Pending(waits) => pending(*waits),
@@ -285,6 +285,20 @@ impl Say<'_> {
             Path::root(),
             "The provider configuration is not known yet",
             format!("`{attribute}` of the provider block is known only after apply, so node {node} cannot be asked while planning. Add `depends_on` to the data source with what the block depends on (or with the node's talos_nvidia_node_patch): Terraform then reads it in the apply."),
+        );
+    }
+
+    pub(crate) fn status_failed(&mut self, error: &talos::Error) {
+        let node = self.node;
+        let way_on = if error.is_unreachable() {
+            " To go on without it, with ready = false and this as its problem, set on_unreachable = \"warn\" in the provider block."
+        } else {
+            ""
+        };
+        self.error(
+            on("node"),
+            summary_of(error),
+            format!("Reading the driver's status of node {node}: {}{way_on}", failed_call(error)),
         );
     }
 

@@ -164,6 +164,15 @@ fn extensions_that_do_not_fit() {
     );
     check(
         |facts| {
+            of(facts, &[(OPEN, "580.1.2-v1.13.8"), (TOOLKIT, "580.1.2-v1.19.1")]);
+            unload(facts, &["nvidia_uvm"]);
+            let error = "error loading module \"nvidia_uvm\": load nvidia_uvm failed: key was rejected by service";
+            facts.failures = Ok(vec![error.to_owned()]);
+        },
+        &["built for Talos v1.13.8", "the kernel refuses its modules"],
+    );
+    check(
+        |facts| {
             of(facts, &[(OPEN, "580.1.2-v1.13.9")]);
             facts.services = Ok(Vec::new());
         },
@@ -260,8 +269,10 @@ fn gpus_that_cannot_be_used() {
             let lines =
                 GUIDE.map(|name| format!("error loading module \"{name}\": load nvidia failed: no such device"));
             facts.failures = Ok(vec![lines.join("\n")]);
+            facts.services = Ok(vec![service(PERSISTENCED, "Waiting", "a"), service(CDI_GEN, "Waiting", "b")]);
+            facts.cdi = Ok(Vec::new());
         },
-        &["No NVIDIA GPU"],
+        &["No NVIDIA GPU", "70 minutes"],
     );
     check(
         |facts| facts.gpus[0].driver = Ok(Some("vfio-pci".into())),
