@@ -281,6 +281,24 @@ fn a_node_that_is_down_is_an_error_or_if_asked_for_not_ready(case: &Case) -> Res
 }
 harness::on_one_minor!(a_node_that_is_down_is_an_error_or_if_asked_for_not_ready);
 
+fn a_call_that_goes_wrong_is_named_and_the_rest_is_told(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    case.workspace_for(&node, &patch(""))?.apply()?;
+    let workspace = case.workspace_for(&node, &status(""))?;
+    node.fault(&json!({"method": "ServiceList", "do": "error", "code": "Internal", "message": "odd", "times": 0}))?;
+    let found = read(&workspace)?;
+    let problems = texts(&found["problems"]);
+    ensure!(problems.len() == 1 && problems[0].contains("services") && problems[0].contains("odd"), "{problems:#?}");
+    assert_eq!(
+        (&found["ready"], &found["services"], &found["version_match"]),
+        (&json!(false), &Value::Null, &json!(true))
+    );
+    // A connection that breaks in the middle is made anew.
+    node.fault(&json!({"method": "Read", "do": "drop"}))?;
+    workspace.plan()?.expect_empty()
+}
+harness::on_one_minor!(a_call_that_goes_wrong_is_named_and_the_rest_is_told);
+
 const CHECK: &str = r#"
 check "gpus" {
   assert {

@@ -31,7 +31,7 @@ fn object(name: &'static str, attributes: Vec<Attribute>, description: &str) -> 
 pub(super) fn schema() -> Schema {
     Schema {
         version: 0,
-        description: "What is there of NVIDIA's driver on one node of Talos Linux at this moment, with a verdict: kernel modules, driver, extensions, GPUs, services, and everything that keeps the node from using its GPUs, each as one sentence. For outputs, `postcondition`s and `check` blocks. It changes nothing and waits for nothing.\n\nWith a client certificate of role `os:reader` it gives what that role may see; the rest is null, `problems` names it, and so `ready` is false. A node that cannot be reached is an error, or with `on_unreachable = \"warn\"` of the provider block `ready = false` and a sentence in `problems`.\n\nTerraform reads a data source while it plans. With `depends_on` on a resource that is about to change the node, it reads in the apply, after the change.".into(),
+        description: "What is there of NVIDIA's driver on one node of Talos Linux at this moment, with a verdict: kernel modules, driver, extensions, GPUs, services, and everything that keeps the node from using its GPUs, each as one sentence. For outputs, `postcondition`s and `check` blocks. It changes nothing and waits for nothing.\n\nWith a client certificate of role `os:reader` it gives what that role may see; the rest is null, `problems` names it, and so `ready` is false. A node that cannot be reached is an error, or with `on_unreachable = \"warn\"` of the provider block `ready = false` and a sentence in `problems`.\n\nTerraform reads a data source while it plans. With `depends_on` on a resource that is about to change the node, it reads in the apply, after the change. Right after a change or a boot the services of NVIDIA's extensions may need some more seconds; `problems` then says so.".into(),
         attributes: vec![
             Attribute::required("node", Type::String)
                 .describe("Address of the node: IP or host name, without a port.")
@@ -92,7 +92,7 @@ fn modules() -> Vec<Attribute> {
         ),
         texts(
             "dependencies",
-            "The modules that use it, which Talos and `/proc/modules` call its dependencies; null as above.",
+            "The modules that use it, which Talos calls its dependencies; null when it is not loaded, and on Talos 1.8.",
         ),
         texts(
             "taints",

@@ -320,6 +320,9 @@ fn a_board_of_eight_without_its_fabric_manager() {
     let mut facts = healthy("v1.13.9");
     board(&mut facts, 0x2331);
     assert_eq!(verdict(&facts), [], "cards need none");
+    board(&mut facts, 0x2330);
+    facts.extensions.as_mut().unwrap().push(extension("nvidia-fabricmanager-lts", "580.1.2"));
+    assert_eq!(verdict(&facts), [], "it is there");
 }
 
 #[test]
@@ -396,6 +399,16 @@ fn what_could_not_be_seen_is_one_sentence_with_the_role_that_would() {
     facts.unseen = vec![("the services", Unseen::Failed("ServiceList failed: odd. Look there.".into()))];
     let sentences: Vec<String> = verdict(&facts).iter().map(|problem| sentence(problem, &facts.tag)).collect();
     assert_eq!(sentences, ["The services could not be read, and should be: ServiceList failed: odd. Look there."]);
+}
+
+#[test]
+fn what_is_configured_is_not_guessed_at() {
+    let mut facts = healthy("v1.13.9");
+    facts.configured = Err(Unseen::Depends);
+    assert_eq!(verdict(&facts), [], "live modules are not said to be gone at the next boot");
+    unload(&mut facts, &["nvidia_uvm"]);
+    let problems = verdict(&facts);
+    assert!(matches!(problems.as_slice(), [Problem::NotLoaded { .. }]), "{problems:?}");
 }
 
 /// Nothing that is unseen may look like something that is well or broken.
