@@ -34,7 +34,8 @@ pub(crate) fn measure(binary: &Path) -> Result<Vec<Figure>> {
     say(&format!(
         "{SIZE} runtime classes: {with:.0} ms, {SIZE} terraform_data: {beside:.0} ms, ratio {ratio:.2}, {requests} requests"
     ));
-    let figure = |what: &str, unit, measured, aim| Figure { what: what.to_owned(), unit, measured, aim, fault: 2.0 * aim };
+    let figure =
+        |what: &str, unit, measured, aim| Figure { what: what.to_owned(), unit, measured, aim, fault: 2.0 * aim };
     let requests = f64::from(u32::try_from(requests).unwrap_or(u32::MAX));
     Ok(vec![
         figure("plan of 100 runtime classes against terraform_data", "times", ratio, 2.6),

@@ -11,7 +11,9 @@ const OURS: Apply<'static> = Apply { manager: "ours", force: false, dry_run: fal
 const THEIRS: Apply<'static> = Apply { manager: "theirs", force: false, dry_run: false };
 
 fn map(name: &str, data: serde_json::Value) -> Object {
-    object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}, "data": data}))
+    object(
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}, "data": data}),
+    )
 }
 
 fn at(name: &str) -> ObjectRef {
@@ -81,7 +83,9 @@ async fn an_apply_for_one_object_does_not_meet_another() {
 async fn what_the_server_does_not_take_is_told_by_field() {
     let room = administrator();
     let class = |handler: &str| {
-        object(json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "bad"}, "handler": handler}))
+        object(
+            json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "bad"}, "handler": handler}),
+        )
     };
     let refused = room.apply(&class("Not A Handler"), OURS, &limits()).await.unwrap_err();
     let ErrorKind::Invalid(causes) = refused.kind() else { panic!("{refused:?}") };

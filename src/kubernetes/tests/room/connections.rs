@@ -75,9 +75,8 @@ async fn what_heals_is_tried_again_and_what_does_not_is_not() {
         assert!(room.get(&nvidia(), &limits()).await.unwrap().is_none());
     }
     assert_eq!(front.requests().len(), 6);
-    front.forget();
-    front.next(99, "GET", "runtimeclasses", cluster::Fault::Answer(403, None));
-    room.get(&nvidia(), &limits()).await.unwrap_err();
+    let front = shared().front_as("nobody", &[]).unwrap();
+    over(front.kubeconfig()).get(&nvidia(), &limits()).await.unwrap_err();
     assert_eq!(front.requests().len(), 1);
 }
 
@@ -85,7 +84,8 @@ async fn what_heals_is_tried_again_and_what_does_not_is_not() {
 async fn a_create_whose_answer_was_lost_is_not_sent_twice() {
     let front = shared().front().unwrap();
     let (room, name) = (over(front.kubeconfig()), shared().unique("lost"));
-    let map = object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}));
+    let map =
+        object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "default"}}));
     front.next(1, "POST", "configmaps", cluster::Fault::LoseAnswer);
     let failed = room.create(&map, "ours", &limits()).await.unwrap_err();
     assert!(failed.may_have_been_carried_out(), "{failed:?}");
@@ -112,8 +112,7 @@ async fn certificates_that_do_not_fit_are_told_apart() {
 
 #[tokio::test]
 async fn a_token_that_is_wrong_is_not_accepted() {
-    let failed =
-        inline(&shared().server(), Some(shared().ca().into())).get(&nvidia(), &brief()).await.unwrap_err();
+    let failed = inline(&shared().server(), Some(shared().ca().into())).get(&nvidia(), &brief()).await.unwrap_err();
     assert_eq!(*failed.kind(), ErrorKind::Unauthorized);
 }
 

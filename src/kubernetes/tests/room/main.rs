@@ -3,6 +3,7 @@
 mod calls;
 mod connections;
 mod plugins;
+mod pods;
 mod waits;
 
 use std::path::Path;

@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use kubernetes::{Cluster, ErrorKind, Kind, ObjectRef, Settings, settings::Exec, settings::Inline};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{limits, shared};
@@ -38,17 +41,16 @@ fn nvidia() -> ObjectRef {
 
 /// The administrator's certificate and key, as a plugin prints them.
 fn credentials(kubeconfig: &Path) -> String {
-    let text = fs::read_to_string(kubeconfig).unwrap();
+    let config: Value = serde_json::from_slice(&fs::read(kubeconfig).unwrap()).unwrap();
     let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.trim().strip_prefix(&format!("{name}: "))).unwrap();
-        let pem = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, line.trim_matches('"')).unwrap();
-        String::from_utf8(pem).unwrap().replace('\n', "\\n")
+        let data = config["users"][0]["user"][name].as_str().unwrap();
+        String::from_utf8(STANDARD.decode(data).unwrap()).unwrap()
     };
-    format!(
-        r#"{{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{{"clientCertificateData":"{}","clientKeyData":"{}"}}}}"#,
-        field("client-certificate-data"),
-        field("client-key-data")
-    )
+    json!({"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": {
+        "clientCertificateData": field("client-certificate-data"),
+        "clientKeyData": field("client-key-data"),
+    }})
+    .to_string()
 }
 
 #[tokio::test]
