@@ -6,6 +6,7 @@
 //! Times are compared with `terraform_data` in the same run, since the machine's own speed cancels out there. The run
 //! fails when a figure is one that issue 3 calls a fault.
 
+mod classes;
 mod plans;
 mod start;
 mod status;
@@ -42,6 +43,7 @@ fn measure() -> Result<Vec<Figure>> {
     let mut figures = start::measure(binary)?;
     figures.extend(plans::measure(binary)?);
     figures.extend(status::measure(binary)?);
+    figures.extend(classes::measure(binary)?);
     Ok(figures)
 }
 
