@@ -1,0 +1,20 @@
+//! `nvidia_device_plugin_release`: what `helm install` of NVIDIA's device plugin does, without helm.
+//!
+//! `schema` defines the attributes, `model` turns them into the chart's values and back, `values` puts those over the
+//! chart's defaults, `check` refuses what the chart refuses, `render` gives the objects of a version, and `record` is
+//! what Helm keeps of a release. All of it is pure: nothing here connects.
+
+mod check;
+mod config_file;
+mod model;
+mod render;
+mod schema;
+mod values;
+pub(crate) mod versions;
+mod yaml;
+
+pub use check::{Refused, refused};
+pub use model::through_attributes;
+pub use render::render;
+pub use values::{NotValues, Release, Values};
+pub use versions::{CHARTS, Chart, Version};

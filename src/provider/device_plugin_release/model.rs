@@ -1,0 +1,416 @@
+//! From the resource's attributes to the chart's values, and back for an import.
+//!
+//! The attributes are named as the chart's values in snake case, so both ways follow the schema; what does not is
+//! named here: sharing, where GPU feature discovery's options stand, and blocks whose being empty has a meaning.
+
+use std::sync::LazyLock;
+
+use plugin::{Attribute, Field, Kind, Nesting, Number, Type, Value};
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    config_file::{self, Sharing, Strategy},
+    schema::chart,
+    versions::{Chart, Trait},
+};
+
+static ATTRIBUTES: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
+    // `time_slicing` is no value of the chart's.
+    chart::attributes().into_iter().filter(|attribute| attribute.name != "time_slicing").collect()
+});
+
+/// The attributes that stand for values of the chart.
+pub(super) fn attributes() -> &'static [Attribute] {
+    &ATTRIBUTES
+}
+
+/// Blocks of `mps` that write the configuration file.
+const SHARING: [&str; 2] = ["resources", "rename_by_default"];
+
+/// The key of an attribute in the chart's values or in a Kubernetes object.
+pub(super) fn key(name: &str) -> String {
+    match name {
+        "compat_with_cpu_manager" => return "compatWithCPUManager".to_owned(),
+        "device_id_strategy" => return "deviceIDStrategy".to_owned(),
+        "enable_host_pid" => return "enableHostPID".to_owned(),
+        _ => {}
+    }
+    let mut parts = name.split('_');
+    let mut key = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut letters = part.chars();
+        key.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        key.push_str(letters.as_str());
+    }
+    key
+}
+
+/// Blocks of which an empty one takes the chart's default away.
+fn clears(name: &str) -> bool {
+    name == "affinity" || name.ends_with("_affinity") || name.ends_with("_during_execution")
+}
+
+/// A part of the configuration is known only after apply.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unknown;
+
+/// The values that an object sets, as a user of helm would write them. Unknown while any part of them is.
+pub(super) fn user_values(chart: Chart, object: &Value) -> Result<Json, Unknown> {
+    let mut values = Map::new();
+    for attribute in attributes() {
+        if let Some(value) = to_json(attribute, object.get(attribute.name))? {
+            values.insert(key(attribute.name), value);
+        }
+    }
+    if let Some(Json::Object(mps)) = values.get_mut("mps") {
+        for name in SHARING {
+            mps.remove(&key(name));
+        }
+        if mps.is_empty() {
+            values.remove("mps");
+        }
+    }
+    if is_empty_block(object.get("gfd").get("security_context")) {
+        // The chart's default has this one field; taking it away leaves what the MIG strategy needs.
+        values.entry("gfd").or_insert_with(|| json!({}))["securityContext"] = json!({ "privileged": null });
+    }
+    if chart.has(Trait::ControlDaemon) {
+        lift_discovery_options(&mut values);
+    }
+    if let Some(sharing) = sharing(object)? {
+        let config = values.entry("config").or_insert_with(|| json!({}));
+        config["map"] = json!({ config_file::NAME: sharing.text() });
+    }
+    Ok(Json::Object(values))
+}
+
+/// From 0.15.0 on the chart reads these two at the top, whatever its values say.
+const LIFTED: [&str; 2] = ["noTimestamp", "sleepInterval"];
+
+fn lift_discovery_options(values: &mut Map<String, Json>) {
+    let Some(Json::Object(mut gfd)) = values.remove("gfd") else { return };
+    for key in LIFTED {
+        if let Some(value) = gfd.remove(key) {
+            values.insert(key.to_owned(), value);
+        }
+    }
+    if !gfd.is_empty() {
+        values.insert("gfd".to_owned(), Json::Object(gfd));
+    }
+}
+
+/// What `time_slicing` or `mps.resources` asks for; time slicing where both do, which [`super::check`] refuses.
+pub(super) fn sharing(object: &Value) -> Result<Option<Sharing>, Unknown> {
+    let slicing = object.get("time_slicing");
+    let (strategy, block) = match slicing {
+        Value::Unknown(_) => return Err(Unknown),
+        Value::Null => (Strategy::Mps, object.get("mps")),
+        given => (Strategy::TimeSlicing, given),
+    };
+    let resources = match block.get("resources").items() {
+        Field::Unknown => return Err(Unknown),
+        Field::Null => return Ok(None),
+        Field::Known(items) => items.iter().map(shared_resource).collect::<Result<Vec<_>, _>>()?,
+    };
+    Ok(Some(Sharing {
+        strategy,
+        rename_by_default: flag(block.get("rename_by_default"))?,
+        fail_requests_greater_than_one: flag(block.get("fail_requests_greater_than_one"))?,
+        resources,
+    }))
+}
+
+fn shared_resource(item: &Value) -> Result<(String, i64), Unknown> {
+    match (item.get("name").string(), item.get("replicas").integer()) {
+        (Field::Known(name), Field::Known(replicas)) => Ok((name.to_owned(), replicas)),
+        _ => Err(Unknown),
+    }
+}
+
+fn flag(value: &Value) -> Result<Option<bool>, Unknown> {
+    match value.boolean() {
+        Field::Unknown => Err(Unknown),
+        Field::Null => Ok(None),
+        Field::Known(value) => Ok(Some(value)),
+    }
+}
+
+fn to_json(attribute: &Attribute, value: &Value) -> Result<Option<Json>, Unknown> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    if value.is_unknown() {
+        return Err(Unknown);
+    }
+    match &attribute.kind {
+        Kind::Plain(_) => plain(attribute.name, value).map(Some),
+        Kind::Nested(Nesting::List, attributes) => {
+            let Field::Known(items) = value.items() else { return Ok(None) };
+            let items = items.iter().map(|item| block(attributes, item).map(Json::Object));
+            items.collect::<Result<Vec<_>, _>>().map(|items| Some(Json::Array(items)))
+        }
+        Kind::Nested(_, attributes) => {
+            let entries = block(attributes, value)?;
+            Ok(match (entries.is_empty(), attribute.name) {
+                (false, _) => Some(Json::Object(entries)),
+                (true, name) if clears(name) => Some(Json::Null),
+                (true, _) => None,
+            })
+        }
+    }
+}
+
+fn block(attributes: &[Attribute], value: &Value) -> Result<Map<String, Json>, Unknown> {
+    if value.is_unknown() {
+        return Err(Unknown);
+    }
+    let mut entries = Map::new();
+    for attribute in attributes {
+        if let Some(value) = to_json(attribute, value.get(attribute.name))? {
+            entries.insert(key(attribute.name), value);
+        }
+    }
+    Ok(entries)
+}
+
+fn is_empty_block(value: &Value) -> bool {
+    matches!(value, Value::Object(entries) if entries.values().all(Value::is_null))
+}
+
+fn plain(name: &str, value: &Value) -> Result<Json, Unknown> {
+    Ok(match value {
+        Value::Unknown(_) => return Err(Unknown),
+        Value::Null => Json::Null,
+        Value::Bool(value) => json!(value),
+        Value::Number(number) => serde_json::from_str(&number.to_string()).unwrap_or(Json::Null),
+        Value::String(text) => number_or_text(name, text),
+        Value::List(items) | Value::Set(items) | Value::Tuple(items) => {
+            Json::Array(items.iter().map(|item| plain(name, item)).collect::<Result<_, _>>()?)
+        }
+        Value::Map(entries) | Value::Object(entries) => Json::Object(
+            entries.iter().map(|(key, value)| Ok((key.clone(), plain(name, value)?))).collect::<Result<_, _>>()?,
+        ),
+        Value::Dynamic(_, value) => plain(name, value)?,
+    })
+}
+
+/// Kubernetes takes a number of pods as a number and a share of them as text.
+fn number_or_text(name: &str, text: &str) -> Json {
+    match text.parse::<u32>() {
+        Ok(number) if matches!(name, "max_unavailable" | "max_surge") => json!(number),
+        _ => json!(text),
+    }
+}
+
+/// Why a value of a release that helm made is not in the attributes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// No attribute stands for it.
+    NoAttribute,
+    /// The chart passes over it in this version.
+    NoEffect,
+    /// It belongs to NFD, which this resource does not manage.
+    NodeFeatureDiscovery,
+}
+
+/// The attributes that give a release's values, and the values that none gives, by their path in the chart.
+pub(super) fn attributes_of(chart: Chart, user: &Json) -> (Value, Vec<(String, Left)>) {
+    let mut reader = Reader { left: Vec::new() };
+    let mut values = user.as_object().cloned().unwrap_or_default();
+    reader.set_aside(chart, &mut values);
+    let mut object: Vec<(String, Value)> = Vec::new();
+    for attribute in attributes() {
+        let value = values.remove(&key(attribute.name));
+        object.push((attribute.name.to_owned(), reader.read(attribute, value.as_ref(), &key(attribute.name))));
+    }
+    reader.left.extend(values.into_iter().map(|(key, _)| (key, Left::NoAttribute)));
+    let mut object = Value::object(object);
+    object.set("time_slicing", Value::Null);
+    sharing_of(&mut object);
+    (object, reader.left)
+}
+
+/// Helm values read into the attributes and written as Helm values again, and the paths of those that no attribute
+/// gives or that have no effect in this version. What an import and an unchanged configuration make of a release.
+pub fn through_attributes(chart: Chart, user: &Json) -> (Json, Vec<String>) {
+    let (object, left) = attributes_of(chart, user);
+    // What was read from values is known.
+    let values = user_values(chart, &object).unwrap_or_default();
+    (values, left.into_iter().map(|(path, _)| path).collect())
+}
+
+struct Reader {
+    left: Vec<(String, Left)>,
+}
+
+impl Reader {
+    /// Takes out of the values what is not read by the schema, and puts what stands elsewhere in its place.
+    fn set_aside(&mut self, chart: Chart, values: &mut Map<String, Json>) {
+        let brings_features = values.get("nfd").and_then(|nfd| nfd.get("enabled")) != Some(&json!(false));
+        let discovery_on = values.get("gfd").and_then(|gfd| gfd.get("enabled")) == Some(&json!(true));
+        let nfd = values.remove("nfd");
+        if brings_features && (nfd.is_some() || discovery_on) {
+            self.left.push(("nfd".to_owned(), Left::NodeFeatureDiscovery));
+        }
+        if matches!(values.get("legacyDaemonsetAPI"), Some(Json::Null | Json::Bool(false))) {
+            values.remove("legacyDaemonsetAPI");
+        }
+        for (path, _) in chart::LIMITED.iter().filter(|(_, wanted)| !chart.has(*wanted)) {
+            self.drop(values, path);
+        }
+        if chart.has(Trait::ControlDaemon) {
+            for name in ["no_timestamp", "sleep_interval"] {
+                self.drop(values, &["gfd", name]);
+                if let Some(value) = values.remove(&key(name)) {
+                    values.entry("gfd").or_insert_with(|| json!({}))[key(name)] = value;
+                }
+            }
+        } else {
+            for name in ["no_timestamp", "sleep_interval"] {
+                self.drop(values, &[name]);
+            }
+        }
+    }
+
+    /// Takes out a value without effect.
+    fn drop(&mut self, values: &mut Map<String, Json>, path: &[&str]) {
+        let keys: Vec<String> = path.iter().map(|name| key(name)).collect();
+        let removed = match keys.as_slice() {
+            [one] => values.remove(one),
+            [outer, inner] => values.get_mut(outer).and_then(Json::as_object_mut).and_then(|block| block.remove(inner)),
+            _ => None,
+        };
+        if removed.is_some_and(|value| !value.is_null()) {
+            self.left.push((keys.join("."), Left::NoEffect));
+        }
+    }
+
+    fn read(&mut self, attribute: &Attribute, json: Option<&Json>, path: &str) -> Value {
+        match (&attribute.kind, json) {
+            (_, None) => Value::Null,
+            (kind, Some(Json::Null)) => nothing(attribute.name, kind),
+            (Kind::Plain(ty), Some(json)) => read_plain(ty, json).unwrap_or_else(|| self.leave(path)),
+            (Kind::Nested(Nesting::List, attributes), Some(Json::Array(items))) => Value::List(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.read_block(attributes, item, &format!("{path}[{index}]")))
+                    .collect(),
+            ),
+            (Kind::Nested(Nesting::Single, attributes), Some(json @ Json::Object(entries))) => {
+                let taken_away = entries.len() == 1 && entries.get("privileged") == Some(&Json::Null);
+                if taken_away {
+                    return empty(attributes);
+                }
+                match self.read_block(attributes, json, path) {
+                    // Helm merges an empty map with the default: it changes nothing.
+                    block if is_empty_block(&block) && entries.is_empty() => Value::Null,
+                    block => block,
+                }
+            }
+            (Kind::Nested(..), Some(_)) => self.leave(path),
+        }
+    }
+
+    fn read_block(&mut self, attributes: &[Attribute], json: &Json, path: &str) -> Value {
+        let mut entries = json.as_object().cloned().unwrap_or_default();
+        let mut block = Vec::new();
+        for attribute in attributes {
+            // These two are ours: the chart's `mps` has no such keys.
+            let is_ours = path == "mps" && SHARING.contains(&attribute.name);
+            let value = if is_ours { None } else { entries.remove(&key(attribute.name)) };
+            let at = format!("{path}.{}", key(attribute.name));
+            block.push((attribute.name.to_owned(), self.read(attribute, value.as_ref(), &at)));
+        }
+        self.left.extend(entries.into_iter().map(|(key, _)| (format!("{path}.{key}"), Left::NoAttribute)));
+        Value::object(block)
+    }
+
+    fn leave(&mut self, path: &str) -> Value {
+        self.left.push((path.to_owned(), Left::NoAttribute));
+        Value::Null
+    }
+}
+
+/// What takes a default away.
+fn nothing(name: &str, kind: &Kind) -> Value {
+    match kind {
+        Kind::Nested(Nesting::Single, attributes) if clears(name) => empty(attributes),
+        Kind::Nested(Nesting::List, _) => Value::List(Vec::new()),
+        Kind::Plain(Type::List(_)) => Value::List(Vec::new()),
+        Kind::Plain(Type::Bool) if matches!(name, "enabled" | "enable_host_pid") => Value::from(false),
+        Kind::Plain(Type::String) if name == "priority_class_name" => Value::from(""),
+        _ => Value::Null,
+    }
+}
+
+/// A block with nothing in it.
+fn empty(attributes: &[Attribute]) -> Value {
+    Value::object(attributes.iter().map(|attribute| (attribute.name, Value::Null)))
+}
+
+/// The value, if it is of the type or the chart would write it alike.
+fn read_plain(ty: &Type, json: &Json) -> Option<Value> {
+    Some(match (ty, json) {
+        (Type::Bool, Json::Bool(value)) => Value::from(*value),
+        (Type::Number, Json::Number(number)) => Value::Number(Number::parse(&number.to_string()).ok()?),
+        (Type::String, Json::String(text)) => Value::from(text.as_str()),
+        (Type::String, Json::Number(number)) => Value::from(number.to_string()),
+        (Type::List(of), Json::Array(items)) => {
+            Value::List(items.iter().map(|item| read_plain(of, item)).collect::<Option<_>>()?)
+        }
+        (Type::Map(of), Json::Object(entries)) => Value::Map(
+            entries.iter().map(|(key, item)| Some((key.clone(), read_plain(of, item)?))).collect::<Option<_>>()?,
+        ),
+        _ => return None,
+    })
+}
+
+/// A configuration file that a sharing block wrote becomes that block again.
+fn sharing_of(object: &mut Value) {
+    let config = object.get("config");
+    let file = match config.get("map").entries() {
+        Field::Known(files) if files.len() == 1 => files.get(config_file::NAME).and_then(|text| text.string().known()),
+        _ => None,
+    };
+    let Some(sharing) = file.and_then(Sharing::read) else { return };
+    let resource = |(name, replicas): &(String, i64)| {
+        Value::object([("name", Value::from(name.as_str())), ("replicas", Value::from(*replicas))])
+    };
+    let resources = Value::List(sharing.resources.iter().map(resource).collect());
+    let rename = Value::from(sharing.rename_by_default);
+    match sharing.strategy {
+        Strategy::TimeSlicing => {
+            let fail = Value::from(sharing.fail_requests_greater_than_one);
+            object.set(
+                "time_slicing",
+                Value::object([
+                    ("rename_by_default", rename),
+                    ("fail_requests_greater_than_one", fail),
+                    ("resources", resources),
+                ]),
+            );
+        }
+        Strategy::Mps => {
+            let mut mps = match object.get("mps") {
+                Value::Null => {
+                    attributes().iter().find(|attribute| attribute.name == "mps").map_or(Value::Null, block_of_nulls)
+                }
+                given => given.clone(),
+            };
+            mps.set("rename_by_default", rename);
+            mps.set("resources", resources);
+            object.set("mps", mps);
+        }
+    }
+    let mut config = object.get("config").clone();
+    config.set("map", Value::Null);
+    object.set("config", if is_empty_block(&config) { Value::Null } else { config });
+}
+
+fn block_of_nulls(attribute: &Attribute) -> Value {
+    match &attribute.kind {
+        Kind::Nested(_, attributes) => empty(attributes),
+        Kind::Plain(_) => Value::Null,
+    }
+}

@@ -1,0 +1,151 @@
+//! What `nvidia_device_plugin_release` says to operators.
+
+use plugin::{Diagnostics, Path};
+
+use super::list;
+use crate::device_plugin_release::{Chart, NotValues, Refused, versions::known_range};
+
+fn at(path: &[&str]) -> Path {
+    path.iter().skip(1).fold(Path::attribute(path.first().copied().unwrap_or_default()), |at, name| at.then(*name))
+}
+
+pub(crate) fn unknown_version(version: &str, diagnostics: &mut Diagnostics) {
+    let newest = Chart::newest().version();
+    diagnostics.error(
+        at(&["version"]),
+        "Unknown chart version",
+        format!(
+            "Chart version \"{version}\" is not known: this provider renders the published versions from {} without a network. For a newer plugin, set version = \"{newest}\" and the newer image in image.tag.",
+            known_range()
+        ),
+    );
+}
+
+pub(crate) fn not_in_version(chart: Chart, path: Path, name: &str, versions: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        path,
+        "The chart version has no such value",
+        format!(
+            "Chart {} passes over {name}; versions that have it: {versions}. Take it out, or choose one of those versions.",
+            chart.version()
+        ),
+    );
+}
+
+pub(crate) fn refused_by_chart(chart: Chart, refused: Refused, diagnostics: &mut Diagnostics) {
+    let version = chart.version();
+    let (summary, detail) = match refused {
+        Refused::DefaultNamespace => (
+            "The chart refuses the namespace default",
+            format!(
+                "Chart {version} does not install into the namespace \"default\". Name another namespace, or set allow_default_namespace = true. Talos allows the plugin's pods in \"kube-system\" and in namespaces labelled pod-security.kubernetes.io/enforce=privileged, such as the one that create_namespace makes."
+            ),
+        ),
+        Refused::TwoConfigMaps => (
+            "Two sources of configuration files",
+            "config.name takes the files from a ConfigMap that exists, config.map makes one. Keep one of the two.".to_owned(),
+        ),
+        Refused::NoDefaultConfig => (
+            "No configuration for nodes without a label",
+            "config.map has several files and none is chosen for a node without the label nvidia.com/device-plugin.config. Name one in config.default, call one \"default\", or add \"empty\" to config.fallback_strategies.".to_owned(),
+        ),
+    };
+    diagnostics.error(refused.path(), summary, detail);
+}
+
+pub(crate) fn not_values(error: &NotValues, diagnostics: &mut Diagnostics) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    diagnostics.error(
+        Path::root(),
+        "The values do not fit the chart",
+        format!("The attributes give values that the chart cannot render: {cause}. This is a mistake of the provider; please report it."),
+    );
+}
+
+pub(crate) fn not_yaml(path: Path, file: &str, why: &str, diagnostics: &mut Diagnostics) {
+    let why = if why.is_empty() { "it is no mapping" } else { why };
+    diagnostics.error(
+        path,
+        "Invalid configuration file",
+        format!("The plugin cannot read the configuration file \"{file}\": {why}. Write YAML that begins with `version: v1`."),
+    );
+}
+
+pub(crate) fn misplaced(path: Path, file: &str, key: &str, place: &str, belongs: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        path,
+        "Key at the wrong level",
+        format!(
+            "In the configuration file \"{file}\" `{key}` stands at {place}, where the plugin passes over it without a word. Move it to {belongs}."
+        ),
+    );
+}
+
+pub(crate) fn two_strategies_in_file(path: Path, file: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        path,
+        "Two ways to share",
+        format!("The configuration file \"{file}\" has both sharing.timeSlicing and sharing.mps, and the plugin takes one. Remove one of them."),
+    );
+}
+
+pub(crate) fn two_strategies(diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        at(&["time_slicing"]),
+        "Two ways to share",
+        "time_slicing and mps.resources are both given, and a plugin shares in one way. Remove one of them, or write a configuration file for each kind of node in config.map.",
+    );
+}
+
+pub(crate) fn rename_without_resources(diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        at(&["mps", "rename_by_default"]),
+        "Nothing to rename",
+        "mps.rename_by_default is about what mps.resources shares, and there is none. Name the resources, or remove it.",
+    );
+}
+
+pub(crate) fn two_configurations(part: &str, block: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        at(&["config", part]),
+        "Two sources of configuration files",
+        format!("{block} writes the plugin's configuration file, and config.{part} gives others. Keep one: several files with sharing in them go into config.map."),
+    );
+}
+
+pub(crate) fn nothing_shared(path: Path, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        path,
+        "Nothing to share",
+        "The list of shared resources is empty, and the plugin does not start with that. Name one, such as \"nvidia.com/gpu\", or remove the block.",
+    );
+}
+
+pub(crate) fn shared_twice(path: Path, name: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        path,
+        "Resource shared twice",
+        format!("\"{name}\" is in the list already. Name each resource once."),
+    );
+}
+
+pub(crate) fn default_without_files(diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        at(&["config", "default"]),
+        "No configuration files",
+        "config.default names one of several configuration files, and there are none: the chart takes it and does nothing. Give the files in config.map, or the name of the ConfigMap that holds them in config.name.",
+    );
+}
+
+pub(crate) fn default_is_no_file<'a>(
+    default: &str,
+    files: impl Iterator<Item = &'a String>,
+    diagnostics: &mut Diagnostics,
+) {
+    let names: Vec<String> = files.map(|name| format!("\"{name}\"")).collect();
+    diagnostics.error(
+        at(&["config", "default"]),
+        "No such configuration file",
+        format!("config.default is \"{default}\", and config.map has {}. Name one of them.", list(&names)),
+    );
+}
