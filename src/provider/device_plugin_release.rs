@@ -6,7 +6,9 @@
 
 mod check;
 mod config_file;
+mod manifest;
 mod model;
+mod record;
 mod render;
 mod schema;
 mod values;

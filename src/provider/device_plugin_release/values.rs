@@ -212,7 +212,7 @@ impl Values {
     }
 }
 
-/// The defaults of a version's `values.yaml`, as far as they have an effect.
+/// The defaults of a version's `values.yaml`, as far as they have an effect, and what its templates need to be there.
 pub(super) fn defaults(chart: Chart) -> Json {
     let mut values = json!({
         "config": { "name": "", "map": {}, "default": "", "fallbackStrategies": ["named", "single"] },
@@ -223,6 +223,20 @@ pub(super) fn defaults(chart: Chart) -> Json {
             { "key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule" },
         ],
         "priorityClassName": "system-node-critical",
+        "nameOverride": "",
+        "fullnameOverride": "",
+        "namespaceOverride": "",
+        "selectorLabelsOverride": {},
+        "allowDefaultNamespace": false,
+        "imagePullSecrets": [],
+        "podAnnotations": {},
+        "podSecurityContext": {},
+        "securityContext": {},
+        "resources": {},
+        "nodeSelector": {},
+        "affinity": {},
+        "cdi": {},
+        "nfd": { "enableNodeFeatureApi": false },
         "gfd": {
             "enabled": false,
             "nameOverride": "gpu-feature-discovery",
