@@ -17,7 +17,7 @@ fn mended(path: &str, theirs: Option<&Json>, ours: Option<&Json>) -> Option<&'st
     let text = |value: Option<&Json>| value.and_then(Json::as_str).map(ToOwned::to_owned);
     let is_env = path.contains(".env[") && path.ends_with(".value");
     match (theirs, text(ours)) {
-        (Some(theirs), Some(ours)) if is_env && !theirs.is_string() && theirs.to_string() == ours => {
+        (Some(theirs @ (Json::Bool(_) | Json::Number(_))), Some(ours)) if is_env && format!("{theirs}") == ours => {
             Some("an environment value is no text, which the API server refuses")
         }
         _ => None,
@@ -48,7 +48,7 @@ fn differences(at: &str, theirs: &Json, ours: &Json, into: &mut Vec<Difference>)
                 optional(&format!("{at}[{index}]"), a.get(index), b.get(index), into);
             }
         }
-        (a, b) if a.to_string() == b.to_string() => {}
+        (a, b) if a == b => {}
         (a, b) => into.push((at.to_owned(), Some(a.clone()), Some(b.clone()))),
     }
 }

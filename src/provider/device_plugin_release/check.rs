@@ -193,3 +193,6 @@ pub(super) fn is_faithful(chart: Chart, theirs: &Json, ours: &Json) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

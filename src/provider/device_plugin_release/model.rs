@@ -47,7 +47,12 @@ pub(super) fn key(name: &str) -> String {
 
 /// Blocks of which an empty one takes the chart's default away.
 fn clears(name: &str) -> bool {
-    name == "affinity" || name.ends_with("_affinity") || name.ends_with("_during_execution")
+    matches!(name, "affinity" | "node_affinity" | "required_during_scheduling_ignored_during_execution")
+}
+
+/// Blocks that have no default, and that the chart writes even if they are empty.
+fn stays_empty(name: &str) -> bool {
+    matches!(name, "pod_affinity" | "pod_anti_affinity")
 }
 
 /// A part of the configuration is known only after apply.
@@ -154,6 +159,7 @@ fn to_json(attribute: &Attribute, value: &Value) -> Result<Option<Json>, Unknown
             Ok(match (entries.is_empty(), attribute.name) {
                 (false, _) => Some(Json::Object(entries)),
                 (true, name) if clears(name) => Some(Json::Null),
+                (true, name) if stays_empty(name) => Some(json!({})),
                 (true, _) => None,
             })
         }
@@ -304,7 +310,9 @@ impl Reader {
                 }
                 match self.read_block(attributes, json, path) {
                     // Helm merges an empty map with the default: it changes nothing.
-                    block if is_empty_block(&block) && entries.is_empty() => Value::Null,
+                    block if is_empty_block(&block) && entries.is_empty() && !stays_empty(attribute.name) => {
+                        Value::Null
+                    }
                     block => block,
                 }
             }
@@ -414,3 +422,6 @@ fn block_of_nulls(attribute: &Attribute) -> Value {
         Kind::Plain(_) => Value::Null,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 //! Used for the manifest in a release record and for the text that Helm's checksum is over. Reading YAML is done by
 //! serde-saphyr elsewhere.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json};
 
 /// A document in block style, with a line break at its end. Keys come in order.
@@ -20,7 +22,9 @@ pub(super) fn document(value: &Json) -> String {
 }
 
 fn mapping(entries: &Map<String, Json>, indent: usize, out: &mut String) {
-    for (position, (key, value)) in entries.iter().enumerate() {
+    // In order even where another crate of the build makes `serde_json` keep the order of insertion.
+    let sorted: BTreeMap<_, _> = entries.iter().collect();
+    for (position, (key, value)) in sorted.into_iter().enumerate() {
         // The first line of a mapping inside a sequence stands after its dash.
         if position > 0 || !out.ends_with("- ") {
             pad(indent, out);
