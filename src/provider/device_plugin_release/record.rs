@@ -407,4 +407,21 @@ mod tests {
         assert!(once.is_ascii());
         assert_eq!(&twice[..3], [0x1f, 0x8b, 0x08]);
     }
+
+    /// Written by helm 4.3.1 from a chart of ours with one object, on a real API server.
+    #[test]
+    fn a_record_that_helm_wrote_is_read() {
+        let secret: Json = serde_json::from_str(include_str!("record/written_by_helm_4.json")).unwrap();
+        let read = Record::from_secret(&secret).unwrap();
+        assert_eq!((read.name(), read.namespace(), read.number()), ("by-helm", "gpu", 1));
+        assert_eq!((read.chart_name(), read.chart_version()), (CHART_NAME, "0.17.4"));
+        assert_eq!((read.status(), read.description()), (Status::Deployed, "Install complete"));
+        assert_eq!(read.values(), json!({ "image": { "tag": "1.10" }, "runtimeClassName": "nvidia" }));
+        let objects = read.objects().unwrap();
+        assert_eq!(objects.len(), 1);
+        assert_eq!(objects[0]["metadata"]["annotations"], json!({ "on": "yes" }));
+        assert_eq!(read.secret_name(), secret["metadata"]["name"]);
+        let again = Record::from_secret(&read.secret(Stamp::Modified, NOW).unwrap()).unwrap();
+        assert_eq!(again, read);
+    }
 }

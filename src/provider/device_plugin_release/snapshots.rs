@@ -101,7 +101,7 @@ fn everything() -> Json {
             "seLinuxOptions": context["seLinuxOptions"],
         },
         "securityContext": context,
-        "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 2, "maxSurge": "10%" } },
+        "updateStrategy": { "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 0, "maxSurge": "10%" } },
         "nameOverride": "plugin",
         "fullnameOverride": "gpu-plugin-with-a-name-that-is-cut-because-of-its-length",
         "namespaceOverride": "other",
