@@ -3,9 +3,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use super::versions::{Chart, Trait};
+use super::{
+    values::Release,
+    versions::{Chart, Trait},
+};
 
 /// Which object it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +56,17 @@ pub(super) fn owned(object: &Json) -> Json {
         template.remove("annotations");
     }
     object
+}
+
+/// What is applied: the owned fields, and the annotations by which Helm knows its own (it adds them at apply, and its
+/// manifest does not have them). Without them `helm install` of the same name would refuse to go on with the objects.
+pub(super) fn applied(object: &Json, release: &Release) -> Json {
+    let mut applied = owned(object);
+    applied["metadata"]["annotations"] = json!({
+        "meta.helm.sh/release-name": release.name,
+        "meta.helm.sh/release-namespace": release.namespace,
+    });
+    applied
 }
 
 fn without_nothing(value: &Json) -> Json {
@@ -188,13 +202,8 @@ pub(super) fn source(chart: Chart, object: &Json) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::device_plugin_release::{
-        render,
-        values::{Release, Values},
-    };
+    use crate::device_plugin_release::{render, values::Values};
 
     fn objects(version: &str, user: Json) -> Vec<Json> {
         let chart = Chart::find(version).unwrap();
@@ -227,6 +236,19 @@ mod tests {
             let owned = owned(&object);
             assert_eq!(owned.pointer("/metadata/namespace").is_none(), Key::of(&object).namespace.is_none(), "{owned}");
             assert_eq!(owned.pointer("/spec/template/metadata/annotations"), None, "{owned}");
+        }
+    }
+
+    #[test]
+    fn what_is_applied_is_owned_and_known_to_helm() {
+        let release = Release { name: "nvdp".into(), namespace: "gpu".into() };
+        for object in objects("0.20.0", json!({})) {
+            let mut applied = applied(&object, &release);
+            assert_eq!(applied["metadata"]["annotations"]["meta.helm.sh/release-name"], "nvdp");
+            assert_eq!(applied["metadata"]["annotations"]["meta.helm.sh/release-namespace"], "gpu");
+            assert_eq!(applied["metadata"]["labels"]["app.kubernetes.io/managed-by"], "Helm");
+            applied["metadata"].as_object_mut().unwrap().remove("annotations");
+            assert_eq!(applied, owned(&object));
         }
     }
 

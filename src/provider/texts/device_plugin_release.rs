@@ -3,7 +3,7 @@
 use plugin::{Diagnostics, Path};
 
 use super::list;
-use crate::device_plugin_release::{Chart, NotValues, Refused, versions::known_range};
+use crate::device_plugin_release::{Chart, NotValues, Refused, obstacles::Obstacle, versions::known_range};
 
 fn at(path: &[&str]) -> Path {
     path.iter().skip(1).fold(Path::attribute(path.first().copied().unwrap_or_default()), |at, name| at.then(*name))
@@ -148,4 +148,75 @@ pub(crate) fn default_is_no_file<'a>(
         "No such configuration file",
         format!("config.default is \"{default}\", and config.map has {}. Name one of them.", list(&names)),
     );
+}
+
+/// Summary and detail of what stands in the way of a DaemonSet's pods.
+pub(crate) fn obstacle(daemon_set: &str, namespace: &str, obstacle: &Obstacle) -> (&'static str, String) {
+    let of = format!("DaemonSet {namespace}/{daemon_set}");
+    match obstacle {
+        Obstacle::PodSecurity { message } => (
+            "Pod security refuses the pods",
+            format!(
+                "{of}: {message}. The plugin needs the node's directories. Label the namespace (`kubectl label namespace {namespace} pod-security.kubernetes.io/enforce=privileged`), or install into a namespace that create_namespace makes, or into \"kube-system\"."
+            ),
+        ),
+        Obstacle::Quota { message } => (
+            "A quota refuses the pods",
+            format!(
+                "{of}: {message}. Raise the quota of namespace {namespace}, or make the pods ask for less in `resources`; a quota for the priority class in `priority_class_name` may be missing."
+            ),
+        ),
+        Obstacle::RuntimeClass { message } => (
+            "The runtime class does not exist",
+            format!(
+                "{of}: {message}. Make it with the resource nvidia_runtime_class and refer to its name, or take out runtime_class_name where nvidia is containerd's default runtime."
+            ),
+        ),
+        Obstacle::Refused { message } => ("The cluster refuses the pods", format!("{of}: {message}.")),
+        Obstacle::NoNode { nodes, labels } => ("No node for the pods", no_node(&of, *nodes, labels)),
+        Obstacle::Tainted { node, taint, others } => (
+            "Every fitting node is tainted",
+            format!(
+                "{of}: node {node}{} has the taint {taint}, which the pods do not tolerate. Add it to `tolerations`, or take it from the node.",
+                if *others > 0 { format!(" and {others} more") } else { String::new() }
+            ),
+        ),
+        Obstacle::Handler { node, message } => (
+            "The node has no such runtime handler",
+            format!(
+                "{of}, node {node}: {message}. The handler nvidia comes with Talos's NVIDIA container toolkit extension: install it on the node, or keep the pods off it with `node_selector`."
+            ),
+        ),
+        Obstacle::Image { node, image, message } => (
+            "The image cannot be pulled",
+            format!(
+                "{of}, node {node}, image {image}: {message}. Check `image` and `image_pull_secrets`, and that the node reaches the registry."
+            ),
+        ),
+        Obstacle::Mount { node, message } => (
+            "A volume cannot be mounted",
+            format!(
+                "{of}, node {node}: {message}. A missing ConfigMap is named by config.name; a missing directory by nvidia_driver_root."
+            ),
+        ),
+        Obstacle::Crash { pod, node, container, message } => (
+            "A container does not stay up",
+            format!(
+                "{of}, pod {pod} on node {node}, container {container}: {message}. See `kubectl logs --previous --namespace {namespace} {pod} --container {container}`."
+            ),
+        ),
+        Obstacle::Unscheduled { pod, message } => ("A pod cannot be scheduled", format!("{of}, pod {pod}: {message}.")),
+    }
+}
+
+fn no_node(of: &str, nodes: usize, labels: &[String]) -> String {
+    let Some(last) = labels.last() else {
+        return format!(
+            "{of}: none of the cluster's {nodes} nodes gets a pod. Check that the cluster has nodes, and `affinity`."
+        );
+    };
+    format!(
+        "{of}: none of the cluster's {nodes} nodes has the labels that are looked for: {}. Set one by hand (`kubectl label node NODE {last}`; on Talos for good under machine.nodeLabels), let node-feature-discovery set them, or set `affinity = {{}}` to run on every node.",
+        labels.join(", ")
+    )
 }
