@@ -30,7 +30,7 @@ pub(crate) mod versions;
 mod yaml;
 
 pub use check::{Refused, refused};
-pub use model::through_attributes;
+pub use model::{Left, through_attributes};
 pub use render::render;
 pub use values::{NotValues, Release, Values};
 pub use versions::{CHARTS, Chart, Version};

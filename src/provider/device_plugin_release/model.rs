@@ -210,7 +210,7 @@ fn number_or_text(name: &str, text: &str) -> Json {
 
 /// Why a value of a release that helm made is not in the attributes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Left {
+pub enum Left {
     /// No attribute stands for it.
     NoAttribute,
     /// The chart passes over it in this version.
@@ -238,11 +238,10 @@ pub(super) fn attributes_of(chart: Chart, user: &Json) -> (Value, Vec<(String, L
 
 /// Helm values read into the attributes and written as Helm values again, and the paths of those that no attribute
 /// gives or that have no effect in this version. What an import and an unchanged configuration make of a release.
-pub fn through_attributes(chart: Chart, user: &Json) -> (Json, Vec<String>) {
+pub fn through_attributes(chart: Chart, user: &Json) -> (Json, Vec<(String, Left)>) {
     let (object, left) = attributes_of(chart, user);
     // What was read from values is known.
-    let values = user_values(chart, &object).unwrap_or_default();
-    (values, left.into_iter().map(|(path, _)| path).collect())
+    (user_values(chart, &object).unwrap_or_default(), left)
 }
 
 struct Reader {
@@ -294,7 +293,14 @@ impl Reader {
     fn read(&mut self, attribute: &Attribute, json: Option<&Json>, path: &str) -> Value {
         match (&attribute.kind, json) {
             (_, None) => Value::Null,
+            // Where the block has more, no attribute takes this one default away.
+            (_, Some(Json::Null)) if path == "gfd.securityContext.privileged" => self.leave(path),
             (kind, Some(Json::Null)) => nothing(attribute.name, kind),
+            (_, Some(Json::Number(_))) if attribute.name == "sleep_interval" => {
+                // Helm's numbers are floats, and the chart takes whole numbers only.
+                self.left.push((path.to_owned(), Left::NoEffect));
+                Value::Null
+            }
             (Kind::Plain(ty), Some(json)) => read_plain(ty, json).unwrap_or_else(|| self.leave(path)),
             (Kind::Nested(Nesting::List, attributes), Some(Json::Array(items))) => Value::List(
                 items

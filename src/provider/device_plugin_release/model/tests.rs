@@ -138,7 +138,8 @@ fn what_is_unknown_leaves_all_unknown() {
 
 /// What an import makes of Helm's values, with the paths that it leaves.
 fn import(version: &str, user: &Json) -> (Json, Vec<String>) {
-    through_attributes(chart(version), user)
+    let (values, left) = through_attributes(chart(version), user);
+    (values, left.into_iter().map(|(path, _)| path).collect())
 }
 
 #[test]
@@ -177,7 +178,8 @@ fn what_no_attribute_gives_is_named_by_its_path() {
         "image": { "digest": "sha256:x" },
         "tolerations": [{ "key": "a", "future": true }],
         "nodeSelector": ["not", "a", "map"],
-        "gfd": { "enabled": true, "sleepInterval": "5s" },
+        "gfd": { "enabled": true, "sleepInterval": "5s", "securityContext": { "privileged": null, "runAsUser": 1 } },
+        "sleepInterval": 5,
         "devicePlugin": { "containers": {} },
     });
     let (_, mut left) = import("0.19.0", &user);
@@ -186,6 +188,8 @@ fn what_no_attribute_gives_is_named_by_its_path() {
         left,
         [
             "devicePlugin.containers",
+            "gfd.securityContext.privileged",
+            "gfd.sleepInterval",
             "gfd.sleepInterval",
             "image.digest",
             "nfd",
