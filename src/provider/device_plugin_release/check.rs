@@ -71,6 +71,7 @@ pub(super) fn configuration(object: &Value, diagnostics: &mut Diagnostics) {
     files(object, diagnostics);
     sharing(object, diagnostics);
     default_without_files(object, diagnostics);
+    pace(object, diagnostics);
     let Field::Known(version) = object.get("version").string() else { return };
     let Some(chart) = Chart::find(version) else { return texts::unknown_version(version, diagnostics) };
     limits(chart, object, diagnostics);
@@ -118,7 +119,8 @@ fn files(object: &Value, diagnostics: &mut Diagnostics) {
         let at = Path::attribute("config").then("map").key(name.as_str());
         for fault in config_file::faults(text) {
             match fault {
-                Fault::NotYaml(why) => texts::not_yaml(at.clone(), name, &why, diagnostics),
+                Fault::NotYaml(line) => texts::not_yaml(at.clone(), name, line, diagnostics),
+                Fault::NotAMapping => texts::not_a_mapping(at.clone(), name, diagnostics),
                 Fault::Misplaced { key, at: place, belongs } => {
                     texts::misplaced(at.clone(), name, &key, &place, &belongs, diagnostics);
                 }
@@ -183,6 +185,22 @@ fn default_without_files(object: &Value, diagnostics: &mut Diagnostics) {
         && !files.contains_key(default)
     {
         texts::default_is_no_file(default, files.keys(), diagnostics);
+    }
+}
+
+/// The API server takes one of the two numbers of a rolling update that is not zero, and has a default for one of them.
+fn pace(object: &Value, diagnostics: &mut Diagnostics) {
+    let rolling = object.get("update_strategy").get("rolling_update");
+    let is_zero = |text: &str| text.trim_end_matches('%').parse() == Ok(0);
+    let (surge, unavailable) = (rolling.get("max_surge").string(), rolling.get("max_unavailable").string());
+    let surges = matches!(surge, Field::Known(text) if !is_zero(text));
+    match unavailable {
+        Field::Known(text) if is_zero(text) && matches!(surge, Field::Null | Field::Known(_)) && !surges => {
+            texts::pace_of_nothing(diagnostics);
+        }
+        Field::Known(text) if !is_zero(text) && surges => texts::two_paces(diagnostics),
+        Field::Null if surges => texts::two_paces(diagnostics),
+        _ => {}
     }
 }
 

@@ -78,8 +78,10 @@ impl Sharing {
 /// What is wrong with a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is no YAML mapping; the parser's words, or nothing where it is YAML of another kind.
-    NotYaml(String),
+    /// It is no YAML: the line, from 1, where the parser knows it.
+    NotYaml(Option<u64>),
+    /// It is YAML, and no mapping.
+    NotAMapping,
     /// A key that belongs elsewhere: where it stands, and where it belongs.
     Misplaced { key: String, at: String, belongs: String },
     /// Both ways to share.
@@ -126,10 +128,10 @@ fn home(key: &str, at: &str) -> Option<&'static str> {
 pub(super) fn faults(text: &str) -> Vec<Fault> {
     let file: Json = match serde_saphyr::from_str(text) {
         Ok(file) => file,
-        Err(error) => return vec![Fault::NotYaml(error.to_string().lines().next().unwrap_or_default().to_owned())],
+        Err(error) => return vec![Fault::NotYaml(error.location().map(|at| at.line()))],
     };
     if !file.is_object() && !file.is_null() {
-        return vec![Fault::NotYaml(String::new())];
+        return vec![Fault::NotAMapping];
     }
     let mut faults = Vec::new();
     misplaced(&file, "", &mut faults);
@@ -232,8 +234,8 @@ mod tests {
 
     #[test]
     fn what_is_no_mapping_and_two_strategies_are_refused() {
-        assert!(matches!(&faults("a: b: c")[..], [Fault::NotYaml(why)] if !why.is_empty()));
-        assert_eq!(faults("- a"), [Fault::NotYaml(String::new())]);
+        assert_eq!(faults("version: v1\na: b: c"), [Fault::NotYaml(Some(2))]);
+        assert_eq!(faults("- a"), [Fault::NotAMapping]);
         assert_eq!(faults("sharing: {mps: {resources: []}, timeSlicing: {resources: []}}"), [Fault::TwoStrategies]);
     }
 }

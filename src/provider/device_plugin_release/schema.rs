@@ -87,3 +87,51 @@ fn not_negative(value: &Value, path: &plugin::Path, diagnostics: &mut plugin::Di
         diagnostics.error(path.clone(), "Invalid number of nodes", "Write a whole number, 0 or more.");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plugin::{Attribute, Kind};
+
+    use super::*;
+
+    #[test]
+    fn terraform_takes_the_schema() {
+        assert_eq!(schema().problems(), Vec::<String>::new());
+    }
+
+    fn undescribed(attributes: &[Attribute], at: &str, into: &mut Vec<String>) {
+        for attribute in attributes {
+            let path = format!("{at}{}", attribute.name);
+            if !attribute.description.ends_with(['.', ')']) {
+                into.push(path.clone());
+            }
+            if let Kind::Nested(_, inner) = &attribute.kind {
+                undescribed(inner, &format!("{path}."), into);
+            }
+        }
+    }
+
+    #[test]
+    fn every_attribute_is_described_in_sentences() {
+        let mut found = Vec::new();
+        undescribed(&schema().attributes, "", &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_some_versions_lack_is_an_attribute_and_says_which_have_it() {
+        for (path, wanted) in chart::LIMITED {
+            let mut attributes = schema().attributes;
+            let mut described = String::new();
+            for name in path {
+                let attribute = attributes.into_iter().find(|a| a.name == *name).unwrap_or_else(|| panic!("{path:?}"));
+                described = attribute.description;
+                attributes = match attribute.kind {
+                    Kind::Nested(_, inner) => inner,
+                    Kind::Plain(_) => Vec::new(),
+                };
+            }
+            assert!(described.ends_with(&format!("Chart versions {}.", versions::versions_with(wanted))), "{path:?}");
+        }
+    }
+}

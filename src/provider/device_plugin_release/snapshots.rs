@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     check,
-    model::{self, attributes_of},
+    model::{self, import::attributes_of},
     render,
     values::{Release, Values},
     versions::{CHARTS, Chart},

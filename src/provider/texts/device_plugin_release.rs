@@ -62,12 +62,36 @@ pub(crate) fn not_values(error: &NotValues, diagnostics: &mut Diagnostics) {
     );
 }
 
-pub(crate) fn not_yaml(path: Path, file: &str, why: &str, diagnostics: &mut Diagnostics) {
-    let why = if why.is_empty() { "it is no mapping" } else { why };
+pub(crate) fn not_yaml(path: Path, file: &str, line: Option<u64>, diagnostics: &mut Diagnostics) {
+    let place = line.map(|line| format!(", line {line}")).unwrap_or_default();
     diagnostics.error(
         path,
         "Invalid configuration file",
-        format!("The plugin cannot read the configuration file \"{file}\": {why}. Write YAML that begins with `version: v1`."),
+        format!("The configuration file \"{file}\" is no YAML{place}, so the plugin would not start."),
+    );
+}
+
+pub(crate) fn not_a_mapping(path: Path, file: &str, diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        path,
+        "Invalid configuration file",
+        format!("The configuration file \"{file}\" is no YAML mapping. Begin it with `version: v1`."),
+    );
+}
+
+pub(crate) fn two_paces(diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        at(&["update_strategy", "rolling_update", "max_surge"]),
+        "Two paces of a rolling update",
+        "Kubernetes takes max_surge only with max_unavailable = \"0\", whose default is 1. Set it to \"0\", or take max_surge out.",
+    );
+}
+
+pub(crate) fn pace_of_nothing(diagnostics: &mut Diagnostics) {
+    diagnostics.error(
+        at(&["update_strategy", "rolling_update", "max_unavailable"]),
+        "A rolling update that cannot move",
+        "With max_unavailable = \"0\" Kubernetes needs a max_surge that is not zero, or no pod could ever be replaced. Give one, or another max_unavailable.",
     );
 }
 

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::device_plugin_release::{model::attributes_of, schema};
+use crate::device_plugin_release::{model::import::attributes_of, schema};
 
 /// A configuration of this version whose attributes are those of these values.
 fn config(version: &str, user: &Json) -> Value {
@@ -120,6 +120,29 @@ fn a_key_at_the_wrong_level_is_refused_on_its_file() {
         of("0.20.0", json!({ "config": { "map": { "any": "- x" } } })),
         ["config.map[\"any\"]: Invalid configuration file"]
     );
+    assert_eq!(
+        of("0.20.0", json!({ "config": { "map": { "any": "a: b: c" } } })),
+        ["config.map[\"any\"]: Invalid configuration file"]
+    );
+}
+
+#[test]
+fn a_rolling_update_has_one_pace() {
+    let with = |rolling: Json| of("0.20.0", json!({ "updateStrategy": { "rollingUpdate": rolling } }));
+    for good in [
+        json!({ "maxUnavailable": 2 }),
+        json!({ "maxUnavailable": "10%" }),
+        json!({ "maxUnavailable": 0, "maxSurge": 1 }),
+        json!({ "maxUnavailable": 1, "maxSurge": "0%" }),
+    ] {
+        assert_eq!(with(good.clone()), Vec::<String>::new(), "{good}");
+    }
+    let two = ["update_strategy.rolling_update.max_surge: Two paces of a rolling update"];
+    assert_eq!(with(json!({ "maxSurge": 1 })), two);
+    assert_eq!(with(json!({ "maxSurge": "10%", "maxUnavailable": 1 })), two);
+    let none = ["update_strategy.rolling_update.max_unavailable: A rolling update that cannot move"];
+    assert_eq!(with(json!({ "maxUnavailable": 0 })), none);
+    assert_eq!(with(json!({ "maxUnavailable": "0%", "maxSurge": 0 })), none);
 }
 
 fn sharing_block(items: Vec<(&str, i64)>) -> Value {

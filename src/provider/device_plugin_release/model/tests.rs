@@ -1,6 +1,9 @@
 use plugin::{Diagnostics, Path, Refinement};
 
-use super::*;
+use super::{
+    import::{attributes_of, block_of_nulls},
+    *,
+};
 use crate::device_plugin_release::{check::is_faithful, schema};
 
 fn chart(version: &str) -> Chart {

@@ -21,6 +21,15 @@ fn whole_number() -> Validator {
     }
 }
 
+fn number_or_share() -> Validator {
+    validators::text("a number or a percentage", "Invalid value", |given| {
+        match given.strip_suffix('%').unwrap_or(given).parse::<u32>() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(format!("\"{given}\" is no number of pods and no share of them. Write \"2\" or \"10%\".")),
+        }
+    })
+}
+
 fn flag(name: &'static str, describe: &str) -> Attribute {
     Attribute::optional(name, Type::Bool).describe(describe)
 }
@@ -66,11 +75,11 @@ pub(super) fn update_strategy() -> Attribute {
                     text(
                         "max_unavailable",
                         "Pods that may be away during an update, a number or a percentage. Kubernetes' default is 1.",
-                    ),
+                    ).validate(number_or_share()),
                     text(
                         "max_surge",
-                        "Nodes that may run an old and a new pod at a time, a number or a percentage. Kubernetes' default is 0.",
-                    ),
+                        "Nodes that may run an old and a new pod at a time, a number or a percentage. Kubernetes' default is 0; another needs `max_unavailable = \"0\"`.",
+                    ).validate(number_or_share()),
                 ],
                 "Pace of a `RollingUpdate`.",
             ),
