@@ -164,6 +164,15 @@ mod tests {
     }
 
     #[test]
+    fn a_term_without_a_rule_fits_no_node() {
+        let terms = |terms: Json| json!({ "affinity": { "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": terms } } } });
+        let node = node(json!({}), json!([]));
+        assert_eq!(misfit(&terms(json!([{}])), &node), Some(Misfit::Labels));
+        let by_name = json!([{ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": ["gpu-1"] }] }]);
+        assert_eq!(misfit(&terms(by_name), &node), None);
+    }
+
+    #[test]
     fn every_operator_is_known() {
         let rule = |operator: &str, values: Json| {
             let terms = json!([{ "matchExpressions": [{ "key": "n", "operator": operator, "values": values }] }]);

@@ -81,7 +81,9 @@ mod tests {
     #[test]
     fn only_the_latest_can_be_pending() {
         assert!(history(&[(1, "deployed"), (2, "pending-upgrade")]).pending().is_some());
-        assert!(history(&[(1, "uninstalling")]).pending().is_some());
+        for status in ["pending-install", "pending-upgrade", "pending-rollback", "uninstalling"] {
+            assert!(history(&[(1, status)]).pending().is_some(), "{status}");
+        }
         assert!(history(&[(1, "pending-install"), (2, "deployed")]).pending().is_none());
         assert!(history(&[(1, "failed")]).pending().is_none());
     }

@@ -47,6 +47,23 @@ fn a_record_reads_back_from_its_secret() {
     assert_eq!(Json::Array(read.objects().unwrap()).to_string(), Json::Array(objects).to_string());
 }
 
+/// Helm panics without `info` and `chart`, renders `--reuse-values` with the chart's values, and goes on server-side
+/// only if the record says so.
+#[test]
+fn a_record_has_what_helm_reads() {
+    let (record, _) = record(&values());
+    for pointer in
+        ["/info/first_deployed", "/info/last_deployed", "/chart/metadata/apiVersion", "/chart/metadata/appVersion"]
+    {
+        assert!(!record.text(pointer).is_empty(), "{pointer}");
+    }
+    assert_eq!(record.text("/apply_method"), "ssa");
+    for key in ["securityContext", "podSecurityContext", "podAnnotations", "cdi", "gfd", "mps", "devicePlugin", "image"]
+    {
+        assert!(record.0["chart"]["values"][key].is_object(), "{key}");
+    }
+}
+
 #[test]
 fn a_change_of_status_keeps_what_only_helm_knows() {
     let (mut record, _) = record(&json!({}));

@@ -51,3 +51,73 @@ fn by_need(frame: &Frame<'_>) -> Map<String, Json> {
         json!({ "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device_plugin_release::{
+        values::{Release, Values},
+        versions::Chart,
+    };
+
+    /// The plugin's rights in a word, and whether it watches MIG devices.
+    fn rights(version: &str, user: &Json) -> (&'static str, bool) {
+        let chart = Chart::find(version).unwrap();
+        let release = Release { name: "r".into(), namespace: "n".into() };
+        let values = Values::over_defaults(chart, user).unwrap();
+        let frame = Frame::new(chart, &release, &values);
+        let context = Json::Object(of_plugin(&frame));
+        let word = match context {
+            _ if context == json!({ "privileged": true }) => "privileged",
+            _ if context == json!({ "capabilities": { "add": ["SYS_ADMIN"] } }) => "admin",
+            _ if context == json!({ "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } }) => "none",
+            _ => "given",
+        };
+        (word, mig_possible(&frame))
+    }
+
+    #[test]
+    fn rights_follow_from_mig_the_device_list_and_the_version() {
+        let config = json!({ "name": "files" });
+        for (version, user, expected) in [
+            ("0.14.5", json!({}), ("admin", true)),
+            ("0.15.1", json!({}), ("admin", true)),
+            ("0.15.1", json!({ "migStrategy": "none" }), ("none", false)),
+            ("0.16.0", json!({}), ("none", false)),
+            ("0.16.0", json!({ "deviceListStrategy": "volume-mounts" }), ("none", false)),
+            ("0.16.2", json!({ "deviceListStrategy": "envvar,volume-mounts" }), ("admin", false)),
+            ("0.16.2", json!({ "deviceListStrategy": "cdi-cri" }), ("none", false)),
+            ("0.16.0", json!({ "migStrategy": "single" }), ("admin", true)),
+            ("0.16.0", json!({ "config": config }), ("admin", true)),
+            ("0.16.0", json!({ "config": config, "migStrategy": "none" }), ("none", false)),
+            ("0.16.2", json!({ "config": config, "migStrategy": "none" }), ("admin", false)),
+            (
+                "0.16.2",
+                json!({ "config": config, "migStrategy": "none", "deviceListStrategy": "envvar" }),
+                ("none", false),
+            ),
+            ("0.20.0", json!({ "compatWithCPUManager": true, "migStrategy": "mixed" }), ("privileged", true)),
+            ("0.20.0", json!({ "compatWithCPUManager": false }), ("none", false)),
+            (
+                "0.20.0",
+                json!({ "compatWithCPUManager": true, "securityContext": { "runAsUser": 0 } }),
+                ("given", false),
+            ),
+        ] {
+            assert_eq!(rights(version, &user), expected, "{version} {user}");
+        }
+    }
+
+    #[test]
+    fn discovery_is_privileged_until_that_is_taken_away() {
+        let context = |user: Json| {
+            let chart = Chart::newest();
+            let release = Release { name: "r".into(), namespace: "n".into() };
+            let values = Values::over_defaults(chart, &user).unwrap();
+            Json::Object(of_discovery(&Frame::new(chart, &release, &values)))
+        };
+        let without = json!({ "gfd": { "securityContext": { "privileged": null } } });
+        assert_eq!(context(json!({})), json!({ "privileged": true }));
+        assert_eq!(context(without), json!({ "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } }));
+    }
+}
