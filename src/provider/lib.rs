@@ -5,6 +5,7 @@
 
 mod clusters;
 mod configuration;
+pub mod device_plugin_release;
 mod driver_status;
 mod extensions;
 mod kernel_modules;

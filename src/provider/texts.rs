@@ -4,6 +4,7 @@
 //! the next step. Texts never hold a value of somebody's configuration.
 
 pub(crate) mod cluster;
+pub(crate) mod device_plugin_release;
 pub(crate) mod driver_status;
 pub(crate) mod runtime_class;
 

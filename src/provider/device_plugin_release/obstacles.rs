@@ -1,0 +1,347 @@
+//! What stands in the way of a DaemonSet's pods, read from what the cluster shows: events, pod states, nodes.
+//!
+//! Found while the deadline is still far off, so that an operator can mend it. Messages of the API server and of the
+//! kubelet are theirs; what they mean is told by types, and worded in `texts`.
+
+use serde_json::Value as Json;
+
+use super::placement::{Misfit, misfit, wanted_labels};
+use crate::texts::device_plugin_release as texts;
+
+/// One thing that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The namespace's pod security level refuses the pods.
+    PodSecurity { message: String },
+    /// A quota refuses them.
+    Quota { message: String },
+    /// There is no such RuntimeClass object.
+    RuntimeClass { message: String },
+    /// The API server refuses them for another reason.
+    Refused { message: String },
+    /// No node has the labels; any of `labels` would do, or all of them where a node selector says so.
+    NoNode { nodes: usize, labels: Vec<String> },
+    /// Nodes have the labels and a taint that the pods do not tolerate.
+    Tainted { node: String, taint: String, others: usize },
+    /// The node's container runtime has no such handler.
+    Handler { node: String, message: String },
+    /// An image cannot be had.
+    Image { node: String, image: String, message: String },
+    /// A volume cannot be mounted.
+    Mount { node: String, message: String },
+    /// A container ends again and again, or cannot be started.
+    Crash { pod: String, node: String, container: String, message: String },
+    /// The scheduler finds no place.
+    Unscheduled { pod: String, message: String },
+}
+
+/// What the cluster shows of one DaemonSet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scene<'a> {
+    pub(super) daemon_set: &'a Json,
+    /// Its pods.
+    pub(super) pods: &'a [Json],
+    /// Events about it and about its pods since the apply began.
+    pub(super) events: &'a [Json],
+    pub(super) nodes: &'a [Json],
+}
+
+/// What stands in the way, each thing once: first what lets no pod exist, then what lets none start.
+pub(super) fn obstacles(scene: Scene<'_>) -> Vec<Obstacle> {
+    let mut found: Vec<Obstacle> = scene.events.iter().filter_map(refused).collect();
+    found.extend(placement(scene));
+    found.extend(scene.pods.iter().filter_map(unscheduled));
+    found.extend(scene.events.iter().filter_map(|event| kept_from_starting(scene, event)));
+    found.extend(scene.pods.iter().flat_map(waiting));
+    let mut once: Vec<Obstacle> = Vec::new();
+    for obstacle in found {
+        if !once.contains(&obstacle) {
+            once.push(obstacle);
+        }
+    }
+    once
+}
+
+/// The same as summary and detail for an operator.
+pub(super) fn sentences(scene: Scene<'_>) -> Vec<(&'static str, String)> {
+    let (name, namespace) = (text(scene.daemon_set, "/metadata/name"), text(scene.daemon_set, "/metadata/namespace"));
+    obstacles(scene).iter().map(|obstacle| texts::obstacle(name, namespace, obstacle)).collect()
+}
+
+fn text<'a>(value: &'a Json, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
+}
+
+fn items<'a>(value: &'a Json, pointer: &str) -> &'a [Json] {
+    value.pointer(pointer).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The controller could not create a pod.
+fn refused(event: &Json) -> Option<Obstacle> {
+    if text(event, "/reason") != "FailedCreate" {
+        return None;
+    }
+    let message = without_pod_name(text(event, "/message"));
+    Some(if message.contains("violates PodSecurity") {
+        Obstacle::PodSecurity { message }
+    } else if message.contains("exceeded quota") || message.contains("insufficient quota") {
+        Obstacle::Quota { message }
+    } else if message.contains("RuntimeClass") {
+        Obstacle::RuntimeClass { message }
+    } else {
+        Obstacle::Refused { message }
+    })
+}
+
+/// `Error creating: pods "x-7kq2z" is forbidden: …`: the name changes with each attempt.
+fn without_pod_name(message: &str) -> String {
+    let message = message.strip_prefix("Error creating: ").unwrap_or(message);
+    match message.strip_prefix("pods \"").and_then(|rest| rest.split_once('"')) {
+        Some((_, rest)) => format!("pods{rest}"),
+        None => message.to_owned(),
+    }
+}
+
+/// No node that gets a pod.
+fn placement(scene: Scene<'_>) -> Vec<Obstacle> {
+    if scene.daemon_set.pointer("/status/desiredNumberScheduled").and_then(Json::as_u64) != Some(0) {
+        return Vec::new();
+    }
+    let Some(spec) = scene.daemon_set.pointer("/spec/template/spec") else { return Vec::new() };
+    let tainted: Vec<(&str, String)> = scene
+        .nodes
+        .iter()
+        .filter_map(|node| match misfit(spec, node) {
+            Some(Misfit::Taint(taint)) => Some((text(node, "/metadata/name"), taint)),
+            _ => None,
+        })
+        .collect();
+    match tainted.as_slice() {
+        [] => vec![Obstacle::NoNode { nodes: scene.nodes.len(), labels: wanted_labels(spec) }],
+        [(node, taint), others @ ..] => {
+            vec![Obstacle::Tainted { node: (*node).to_owned(), taint: taint.clone(), others: others.len() }]
+        }
+    }
+}
+
+fn unscheduled(pod: &Json) -> Option<Obstacle> {
+    let condition = items(pod, "/status/conditions")
+        .iter()
+        .find(|one| text(one, "/type") == "PodScheduled" && text(one, "/status") == "False")?;
+    Some(Obstacle::Unscheduled {
+        pod: text(pod, "/metadata/name").to_owned(),
+        message: text(condition, "/message").to_owned(),
+    })
+}
+
+/// The kubelet could not make the pod's sandbox or volumes. Only for pods that still do not run.
+fn kept_from_starting(scene: Scene<'_>, event: &Json) -> Option<Obstacle> {
+    let pod = scene.pods.iter().find(|pod| {
+        text(pod, "/metadata/name") == text(event, "/involvedObject/name") && text(pod, "/status/phase") != "Running"
+    })?;
+    let (node, message) = (text(pod, "/spec/nodeName").to_owned(), text(event, "/message").to_owned());
+    match text(event, "/reason") {
+        "FailedCreatePodSandBox" if message.contains("no runtime for") || message.contains("RuntimeHandler") => {
+            Some(Obstacle::Handler { node, message })
+        }
+        "FailedCreatePodSandBox" => Some(Obstacle::Refused { message }),
+        "FailedMount" | "FailedAttachVolume" => Some(Obstacle::Mount { node, message }),
+        _ => None,
+    }
+}
+
+/// Containers that wait for something that does not come.
+fn waiting(pod: &Json) -> Vec<Obstacle> {
+    let statuses = items(pod, "/status/initContainerStatuses").iter().chain(items(pod, "/status/containerStatuses"));
+    statuses.filter_map(|status| container(pod, status)).collect()
+}
+
+fn container(pod: &Json, status: &Json) -> Option<Obstacle> {
+    let (reason, message) = (text(status, "/state/waiting/reason"), text(status, "/state/waiting/message"));
+    let node = text(pod, "/spec/nodeName").to_owned();
+    match reason {
+        "ImagePullBackOff"
+        | "ErrImagePull"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
+        | "RegistryUnavailable" => Some(Obstacle::Image {
+            node,
+            image: text(status, "/image").to_owned(),
+            message: if message.is_empty() { reason.to_owned() } else { message.to_owned() },
+        }),
+        "CrashLoopBackOff" | "CreateContainerError" | "CreateContainerConfigError" | "RunContainerError" => {
+            Some(Obstacle::Crash {
+                pod: text(pod, "/metadata/name").to_owned(),
+                node,
+                container: text(status, "/name").to_owned(),
+                message: last_words(status, reason, message),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Why the container ended, if it says; else why it waits.
+fn last_words(status: &Json, reason: &str, message: &str) -> String {
+    let ended = "/lastState/terminated";
+    let exit_code = status.pointer(&format!("{ended}/exitCode")).and_then(Json::as_i64);
+    let words = [text(status, &format!("{ended}/message")), message, reason];
+    let words = words.into_iter().find(|words| !words.trim().is_empty()).unwrap_or_default().trim();
+    match exit_code {
+        Some(code) => format!("exit code {code}, {words}"),
+        None => words.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::device_plugin_release::values::nvidia_nodes;
+
+    fn daemon_set(desired: u64) -> Json {
+        json!({
+            "spec": { "template": { "spec": { "affinity": nvidia_nodes() } } },
+            "status": { "desiredNumberScheduled": desired },
+        })
+    }
+
+    fn found(desired: u64, pods: Vec<Json>, events: Vec<Json>, nodes: Vec<Json>) -> Vec<Obstacle> {
+        let daemon_set = daemon_set(desired);
+        obstacles(Scene { daemon_set: &daemon_set, pods: &pods, events: &events, nodes: &nodes })
+    }
+
+    fn event(reason: &str, message: &str) -> Json {
+        json!({ "reason": reason, "message": message, "involvedObject": { "name": "p" } })
+    }
+
+    fn pod(state: Json) -> Json {
+        json!({
+            "metadata": { "name": "p" },
+            "spec": { "nodeName": "gpu-1" },
+            "status": { "phase": "Pending", "containerStatuses": [{ "name": "c", "image": "i:1", "state": state }] },
+        })
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_its_reason_and_told_once() {
+        let security = |name: &str| {
+            event(
+                "FailedCreate",
+                &format!(
+                    "Error creating: pods \"{name}\" is forbidden: violates PodSecurity \"baseline:latest\": hostPath volumes (volume \"device-plugin\")"
+                ),
+            )
+        };
+        assert_eq!(
+            found(1, vec![], vec![security("ds-abc12"), security("ds-xyz34")], vec![]),
+            [Obstacle::PodSecurity {
+                message: "pods is forbidden: violates PodSecurity \"baseline:latest\": hostPath volumes (volume \"device-plugin\")".into()
+            }]
+        );
+        for (message, is_that) in [
+            (
+                "pods \"a\" is forbidden: exceeded quota: q",
+                (|o| matches!(o, Obstacle::Quota { .. })) as fn(&Obstacle) -> bool,
+            ),
+            ("pods \"a\" is forbidden: pod rejected: RuntimeClass \"nvidia\" not found", |o| {
+                matches!(o, Obstacle::RuntimeClass { .. })
+            }),
+            ("pods \"a\" is forbidden: no PriorityClass with name x was found", |o| {
+                matches!(o, Obstacle::Refused { .. })
+            }),
+        ] {
+            let found = found(1, vec![], vec![event("FailedCreate", message)], vec![]);
+            assert!(found.len() == 1 && is_that(&found[0]), "{message} {found:?}");
+        }
+    }
+
+    #[test]
+    fn no_node_with_a_label_names_the_labels() {
+        let plain = json!({ "metadata": { "name": "a" } });
+        let Obstacle::NoNode { nodes, labels } = &found(0, vec![], vec![], vec![plain.clone()])[0] else { panic!() };
+        assert_eq!((*nodes, labels.len()), (1, 3));
+        let tainted = json!({
+            "metadata": { "name": "gpu-1", "labels": { "nvidia.com/gpu.present": "true" } },
+            "spec": { "taints": [{ "key": "k", "value": "v", "effect": "NoSchedule" }] },
+        });
+        assert_eq!(
+            found(0, vec![], vec![], vec![plain.clone(), tainted]),
+            [Obstacle::Tainted { node: "gpu-1".into(), taint: "k=v:NoSchedule".into(), others: 0 }]
+        );
+        assert_eq!(found(1, vec![], vec![], vec![plain]), []);
+    }
+
+    #[test]
+    fn what_keeps_a_pod_from_starting_names_the_node() {
+        let starting = || pod(json!({ "waiting": { "reason": "ContainerCreating" } }));
+        let handler = "failed to get sandbox runtime: no runtime for \"nvidia\" is configured";
+        assert_eq!(
+            found(1, vec![starting()], vec![event("FailedCreatePodSandBox", handler)], vec![]),
+            [Obstacle::Handler { node: "gpu-1".into(), message: handler.into() }]
+        );
+        assert!(matches!(
+            &found(1, vec![starting()], vec![event("FailedMount", "configmap \"x\" not found")], vec![])[..],
+            [Obstacle::Mount { .. }]
+        ));
+        let mut running = starting();
+        running["status"]["phase"] = json!("Running");
+        assert_eq!(found(1, vec![running], vec![event("FailedMount", "was long ago")], vec![]), []);
+    }
+
+    #[test]
+    fn a_waiting_container_says_why() {
+        assert_eq!(
+            found(
+                1,
+                vec![pod(json!({ "waiting": { "reason": "ImagePullBackOff", "message": "Back-off pulling" } }))],
+                vec![],
+                vec![]
+            ),
+            [Obstacle::Image { node: "gpu-1".into(), image: "i:1".into(), message: "Back-off pulling".into() }]
+        );
+        let mut crashed = pod(json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 40s" } }));
+        crashed["status"]["containerStatuses"][0]["lastState"] =
+            json!({ "terminated": { "exitCode": 1, "message": "no driver\n" } });
+        assert_eq!(
+            found(1, vec![crashed], vec![], vec![]),
+            [Obstacle::Crash {
+                pod: "p".into(),
+                node: "gpu-1".into(),
+                container: "c".into(),
+                message: "exit code 1, no driver".into()
+            }]
+        );
+        assert_eq!(found(1, vec![pod(json!({ "running": {} }))], vec![], vec![]), []);
+    }
+
+    #[test]
+    fn a_sentence_names_the_object_the_place_and_the_next_step() {
+        let mut daemon_set = daemon_set(0);
+        daemon_set["metadata"] = json!({ "name": "nvdp", "namespace": "gpu" });
+        let nodes = [json!({ "metadata": { "name": "a" } })];
+        let found = sentences(Scene { daemon_set: &daemon_set, pods: &[], events: &[], nodes: &nodes });
+        let [(summary, detail)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(*summary, "No node for the pods");
+        for part in [
+            "DaemonSet gpu/nvdp",
+            "none of the cluster's 1 nodes",
+            "kubectl label node NODE nvidia.com/gpu.present=true",
+            "affinity = {}",
+        ] {
+            assert!(detail.contains(part), "{part}: {detail}");
+        }
+    }
+
+    #[test]
+    fn a_pod_without_a_place_says_what_the_scheduler_says() {
+        let mut waiting = pod(json!({}));
+        waiting["status"]["conditions"] = json!([{ "type": "PodScheduled", "status": "False", "message": "0/3 nodes are available: 1 Insufficient memory." }]);
+        assert!(matches!(
+            &found(1, vec![waiting], vec![], vec![])[..],
+            [Obstacle::Unscheduled { message, .. }] if message.contains("Insufficient memory")
+        ));
+    }
+}
