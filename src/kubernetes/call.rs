@@ -1,0 +1,228 @@
+//! One request and its answer: the client behind it, the deadline, the retries and the log.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use kube::client::Body;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::cluster::{Limits, Selection};
+use crate::error::{Call, Error, ErrorKind, Place, Unreachable, of_answer, of_failure};
+use crate::object::{Kind, Object, ObjectRef};
+use crate::settings::Server;
+
+mod body;
+mod retry;
+
+pub(crate) use body::{Lines, collect};
+use retry::{Patience, Verdict};
+
+/// The longest time that one attempt may take before it is made anew.
+const ATTEMPT: Duration = Duration::from_secs(30);
+
+/// The most that an answer may be long; a list of 500 large objects is a hundredth of it.
+pub(crate) const LARGEST: usize = 256 << 20;
+
+/// The way to one server. The client is made at the first call.
+pub(crate) struct Line {
+    pub(crate) server: Server,
+    client: Mutex<Option<kube::Client>>,
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Line").field(&self.server).finish()
+    }
+}
+
+/// An answer that is no refusal.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self, place: &Place) -> Result<Value, Error> {
+        serde_json::from_slice(&self.body).map_err(|_| {
+            // What was sent back may hold anything, so it is not quoted.
+            Error::new(place.clone(), ErrorKind::NotKubernetes("what it answers is no JSON".to_owned()))
+        })
+    }
+}
+
+impl Line {
+    pub(crate) fn new(server: Server) -> Self {
+        Self { server, client: Mutex::new(None) }
+    }
+
+    /// Where a call on one object is made.
+    pub(crate) fn place(&self, call: Call, at: &ObjectRef) -> Place {
+        Place {
+            server: self.server.url.clone(),
+            call,
+            subject: at.to_string(),
+            resource: at.kind.resource(),
+            namespace: at.namespace.clone(),
+            quotes: at.kind != Kind::SECRET,
+        }
+    }
+
+    /// Where a call on many objects is made.
+    pub(crate) fn place_of_all(&self, call: Call, selection: &Selection) -> Place {
+        let of = selection.namespace.as_ref().map(|name| format!(" of namespace {name}")).unwrap_or_default();
+        Place {
+            server: self.server.url.clone(),
+            call,
+            subject: format!("{}{of}", selection.kind.plural),
+            resource: selection.kind.resource(),
+            namespace: selection.namespace.clone(),
+            quotes: selection.kind != Kind::SECRET,
+        }
+    }
+
+    /// Where a call on no object is made.
+    pub(crate) fn place_of_server(&self, call: Call) -> Place {
+        Place {
+            server: self.server.url.clone(),
+            call,
+            subject: "the server".to_owned(),
+            resource: String::new(),
+            namespace: None,
+            quotes: true,
+        }
+    }
+
+    /// The place of an object that is to be sent.
+    pub(crate) fn reference(&self, object: &Object, call: Call) -> Result<ObjectRef, Error> {
+        object.reference().map_err(|why| {
+            let place = Place { subject: object.name().to_owned(), ..self.place_of_server(call) };
+            Error::new(place, ErrorKind::Malformed(why.to_string()))
+        })
+    }
+
+    /// Makes a call and reads its whole answer, again where that heals.
+    pub(crate) async fn ask(
+        &self,
+        place: &Place,
+        limits: &Limits,
+        request: impl Fn() -> Result<Request<Vec<u8>>, String>,
+    ) -> Result<Answer, Error> {
+        self.repeat(place, limits, async || {
+            let response = self.send(place, request()).await?;
+            let (parts, body) = response.into_parts();
+            let body = collect(body, LARGEST).await.map_err(|error| self.failed(&error, place))?;
+            if parts.status.is_success() {
+                Ok(Answer { status: parts.status, body })
+            } else {
+                Err(of_answer(parts.status, &parts.headers, &body, place.clone()))
+            }
+        })
+        .await
+    }
+
+    /// Makes a call and gives back its answer line by line, as a watch reads it. One attempt.
+    pub(crate) async fn open(&self, place: &Place, request: Result<Request<Vec<u8>>, String>) -> Result<Lines, Error> {
+        let response = self.send(place, request).await?;
+        let (parts, body) = response.into_parts();
+        if parts.status.is_success() {
+            return Ok(Lines::new(body));
+        }
+        let body = collect(body, LARGEST).await.map_err(|error| self.failed(&error, place))?;
+        Err(of_answer(parts.status, &parts.headers, &body, place.clone()))
+    }
+
+    pub(crate) fn failed(&self, error: &kube::Error, place: &Place) -> Error {
+        of_failure(error, place.clone(), self.server.plugin.as_deref())
+    }
+
+    /// Makes attempts until one succeeds or none can, the deadline passes, or the user asks to stop.
+    pub(crate) async fn repeat<T>(
+        &self,
+        place: &Place,
+        limits: &Limits,
+        attempt: impl AsyncFn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut patience = Patience::new(limits.unreachable_for);
+        let mut renewed = false;
+        loop {
+            let began = Instant::now();
+            let error = match self.once(place, limits, &attempt).await {
+                Ok(answer) => {
+                    tracing::debug!(call = place.call.name(), subject = place.subject, server = place.server, took = ?began.elapsed(), "answered");
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            tracing::debug!(call = place.call.name(), subject = place.subject, server = place.server, kind = %error.kind(), "failed");
+            // Credentials of a plugin may have been withdrawn before their time: they are asked for anew, once.
+            if *error.kind() == ErrorKind::Unauthorized && self.server.plugin.is_some() && !renewed {
+                renewed = true;
+                self.client.lock().await.take();
+                continue;
+            }
+            let carried_out = !place.call.is_repeatable() && error.may_have_been_carried_out();
+            let verdict = patience.after(error.kind(), place.call, carried_out, Instant::now());
+            let Verdict::Again(wait) = verdict else { return Err(error) };
+            if Instant::now() + wait >= limits.deadline {
+                return Err(error);
+            }
+            tokio::select! {
+                () = limits.stop.cancelled() => return Err(Error::new(place.clone(), ErrorKind::Interrupted)),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    async fn once<T>(
+        &self,
+        place: &Place,
+        limits: &Limits,
+        attempt: &impl AsyncFn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let end = limits.deadline.min(Instant::now() + ATTEMPT);
+        tokio::select! {
+            biased;
+            () = limits.stop.cancelled() => {
+                Err(Error::new(place.clone(), ErrorKind::Interrupted).after_sending(true))
+            }
+            answer = tokio::time::timeout_at(end, attempt()) => answer.unwrap_or_else(|_| {
+                Err(Error::new(place.clone(), ErrorKind::DeadlineExceeded).after_sending(true))
+            }),
+        }
+    }
+
+    async fn send(&self, place: &Place, request: Result<Request<Vec<u8>>, String>) -> Result<Response<Body>, Error> {
+        let request = request.map_err(|why| Error::new(place.clone(), ErrorKind::Malformed(why)))?;
+        let client = self.client(place).await?;
+        client.send(request.map(Body::from)).await.map_err(|error| self.failed(&error, place))
+    }
+
+    /// The client, made where there is none or where its certificate, which a plugin gave, has run out.
+    async fn client(&self, place: &Place) -> Result<kube::Client, Error> {
+        let mut held = self.client.lock().await;
+        if let Some(client) = held.as_ref().filter(|client| !has_run_out(client)) {
+            return Ok(client.clone());
+        }
+        let config = self.server.config();
+        // An exec plugin runs in here, and blocks.
+        let made = tokio::task::spawn_blocking(move || kube::Client::try_from(config)).await;
+        let client = match made {
+            Ok(made) => made.map_err(|error| self.failed(&error, place))?,
+            Err(_) => {
+                let why = Unreachable::NoConnection("the client could not be made".to_owned());
+                return Err(Error::new(place.clone(), ErrorKind::Unreachable(why)));
+            }
+        };
+        *held = Some(client.clone());
+        Ok(client)
+    }
+}
+
+fn has_run_out(client: &kube::Client) -> bool {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    client.valid_until().as_ref().is_some_and(|end| end.as_second() <= now)
+}

@@ -1,0 +1,163 @@
+//! Why a request got no answer, told by the types in the chain of causes that kube, hyper and rustls leave.
+
+use std::error::Error as StdError;
+use std::io;
+
+use super::{CertificateProblem, Error, ErrorKind, Place, Unreachable};
+
+/// The longest part of a plugin's own words that a message quotes.
+const QUOTED: usize = 400;
+
+/// Why a request got no answer. `command` is the exec plugin of the configuration, if there is one.
+pub(crate) fn of_failure(error: &kube::Error, place: Place, command: Option<&str>) -> Error {
+    let kind = kind_of(error, command.unwrap_or_default());
+    Error::new(place, kind).after_sending(!never_left(error))
+}
+
+fn kind_of(error: &kube::Error, command: &str) -> ErrorKind {
+    if let Some(auth) = find::<kube::client::AuthError>(error) {
+        return of_plugin(auth, command);
+    }
+    if let Some(tls) = chain(error).find_map(tls_error) {
+        return of_tls(tls);
+    }
+    if let kube::Error::Auth(auth) = error {
+        return of_plugin(auth, command);
+    }
+    let timed_out = chain(error).filter_map(io_error).any(|io| io.kind() == io::ErrorKind::TimedOut);
+    if timed_out && never_left(error) {
+        return ErrorKind::Unreachable(Unreachable::NoAnswer);
+    }
+    match error {
+        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) if never_left(error) => {
+            ErrorKind::Unreachable(Unreachable::NoConnection(innermost(error)))
+        }
+        kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
+            ErrorKind::Unreachable(Unreachable::Lost(in_words(error)))
+        }
+        other => ErrorKind::Malformed(innermost(other)),
+    }
+}
+
+/// Whether there was no connection to send anything over.
+fn never_left(error: &kube::Error) -> bool {
+    find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect)
+        || find::<kube::client::AuthError>(error).is_some()
+        || matches!(error, kube::Error::Auth(_))
+}
+
+fn of_tls(error: &rustls::Error) -> ErrorKind {
+    match (CertificateProblem::of(error), error) {
+        (Some(problem), _) => ErrorKind::Certificate(problem),
+        (None, rustls::Error::InvalidMessage(_)) => ErrorKind::NotKubernetes("it does not speak TLS".to_owned()),
+        (None, other) => ErrorKind::NotKubernetes(other.to_string()),
+    }
+}
+
+/// What became of the exec plugin. Never its standard output, which holds the credentials, nor its arguments.
+fn of_plugin(error: &kube::client::AuthError, command: &str) -> ErrorKind {
+    use kube::client::AuthError as Auth;
+    let why = match error {
+        Auth::AuthExecStart(why) => format!("it cannot be started: {why}"),
+        Auth::AuthExecRun { out, .. } => {
+            let words = String::from_utf8_lossy(&out.stderr);
+            let words: String = words.trim().chars().take(QUOTED).collect();
+            if words.is_empty() { out.status.to_string() } else { format!("{}: {words}", out.status) }
+        }
+        Auth::AuthExecParse(_) => "what it printed is no ExecCredential".to_owned(),
+        Auth::ExecPluginFailed => "what it printed has no status".to_owned(),
+        Auth::MalformedTokenExpirationDate(_) => "its expirationTimestamp is no date".to_owned(),
+        Auth::UnrefreshableTokenResponse => "it gave no token with an expirationTimestamp this time".to_owned(),
+        Auth::ReadTokenFile(why, path) => {
+            return ErrorKind::ExecPlugin {
+                command: path.display().to_string(),
+                why: format!("the token file cannot be read: {why}"),
+            };
+        }
+        _ => "its answer cannot be used".to_owned(),
+    };
+    ErrorKind::ExecPlugin { command: command.to_owned(), why }
+}
+
+/// The causes of an error, itself first.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| cause(*error))
+}
+
+/// An io::Error passes over what it holds when it is asked for its source.
+fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(held) => Some(held),
+        None => error.source(),
+    }
+}
+
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|cause| cause.downcast_ref::<T>())
+}
+
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref()
+}
+
+fn io_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+    error.downcast_ref()
+}
+
+/// The last cause, which says the most: `Connection refused (os error 111)`.
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// The common ends of a connection in the words of an operator; rustls and hyper would speak to a developer.
+fn in_words(error: &kube::Error) -> String {
+    let kind = chain(error).filter_map(io_error).map(io::Error::kind).last();
+    match kind {
+        Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe) => "closed by the server".to_owned(),
+        Some(io::ErrorKind::ConnectionReset) => "reset by the server".to_owned(),
+        Some(io::ErrorKind::TimedOut) => "nothing came any more".to_owned(),
+        _ => innermost(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(inner: io::Error) -> ErrorKind {
+        kind_of(&kube::Error::Service(Box::new(inner)), "aws")
+    }
+
+    #[test]
+    fn a_failure_of_tls_is_found_inside_of_a_failure_of_io() {
+        let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert_eq!(
+            kind(io::Error::other(io::Error::other(refused))),
+            ErrorKind::Certificate(CertificateProblem::WrongAuthority)
+        );
+    }
+
+    #[test]
+    fn a_broken_connection_is_said_in_words() {
+        assert_eq!(
+            kind(io::ErrorKind::UnexpectedEof.into()),
+            ErrorKind::Unreachable(Unreachable::Lost("closed by the server".into()))
+        );
+    }
+
+    #[test]
+    fn a_plugin_that_fails_is_never_quoted_with_its_output_or_arguments() {
+        use std::os::unix::process::ExitStatusExt;
+        let out = std::process::Output {
+            status: std::process::ExitStatus::from_raw(256),
+            stdout: b"s3cret".to_vec(),
+            stderr: b"log in first\n".to_vec(),
+        };
+        let error = kube::Error::Auth(kube::client::AuthError::AuthExecRun {
+            cmd: "TOKEN=s3cret aws --key s3cret".into(),
+            out: Box::new(out),
+        });
+        let said = kind_of(&error, "aws").to_string();
+        assert_eq!(said, "the exec plugin `aws` gave no credentials: exit status: 1: log in first");
+    }
+}

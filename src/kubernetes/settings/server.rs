@@ -1,0 +1,161 @@
+//! Settings that were found usable, and what kube needs of them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
+
+use super::{Environment, Field, SettingsError, SettingsProblem, pem, proxy};
+use crate::secret::Secret;
+
+/// How long a dial may take: a plan must not hang on a server that is not there.
+const DIAL: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// A server and who we are to it.
+#[derive(Clone)]
+pub(crate) struct Server {
+    /// `context prod of /root/.kube/config`.
+    pub(crate) origin: String,
+    /// `https://10.0.0.1:6443`.
+    pub(crate) url: String,
+    /// The program that gives credentials.
+    pub(crate) plugin: Option<String>,
+    config: kube::Config,
+}
+
+/// kube shows the variables and arguments of an exec plugin.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("origin", &self.origin).field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Everything that the sources of settings have in common.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) url: String,
+    pub(super) ca: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) certificate: Option<String>,
+    pub(super) key: Option<Secret>,
+    pub(super) tls_server_name: Option<String>,
+    pub(super) proxy_url: Option<String>,
+    /// Everything else: tokens, impersonation, the exec plugin.
+    pub(super) auth: AuthInfo,
+}
+
+impl Server {
+    /// What kube builds a client from.
+    pub(crate) fn config(&self) -> kube::Config {
+        self.config.clone()
+    }
+
+    /// Checks the parts and puts them together.
+    pub(super) fn new(parts: Parts, environment: &Environment, origin: &str) -> Result<Self, SettingsError> {
+        let at = |(field, problem)| SettingsError::new(origin, field, problem);
+        let uri = address(&parts.url).map_err(at)?;
+        let mut auth = parts.auth;
+        let plugin = match &mut auth.exec {
+            Some(exec) => Some(prepared(exec).map_err(at)?),
+            None => None,
+        };
+        let has_credentials =
+            plugin.is_some() || auth.token.is_some() || auth.token_file.is_some() || auth.password.is_some();
+        if uri.scheme_str() == Some("http") && has_credentials && !is_loopback(&uri) {
+            return Err(at((
+                Field::Host,
+                SettingsProblem::Unusable("credentials would go over plain HTTP to another machine".to_owned()),
+            )));
+        }
+        match (&parts.certificate, &parts.key) {
+            (Some(certificate), Some(key)) => {
+                let certificate = pem::pem(certificate, Field::ClientCertificate).map_err(at)?;
+                let key = Secret::from(pem::pem(key.expose(), Field::ClientKey).map_err(at)?);
+                pem::check_identity(&certificate, &key).map_err(at)?;
+                auth.client_certificate_data = Some(STANDARD.encode(certificate));
+                auth.client_key_data = Some(STANDARD.encode(key.expose()).into());
+            }
+            (Some(_), None) => return Err(at((Field::ClientKey, SettingsProblem::Missing))),
+            (None, Some(_)) => return Err(at((Field::ClientCertificate, SettingsProblem::Missing))),
+            (None, None) => {}
+        }
+        let mut config = kube::Config::new(uri.clone());
+        if let Some(ca) = &parts.ca {
+            let ca = pem::pem(ca, Field::CaCertificate).map_err(at)?;
+            let ca = pem::certificates(&ca, Field::CaCertificate).map_err(at)?;
+            config.root_cert = Some(ca.iter().map(|der| der.to_vec()).collect());
+        }
+        config.root_cert_file = parts.ca_file;
+        config.proxy_url = proxy_for(&uri, parts.proxy_url.as_deref(), environment).map_err(at)?;
+        config.tls_server_name = parts.tls_server_name;
+        config.auth_info = auth;
+        config.connect_timeout = Some(DIAL);
+        config.write_timeout = None;
+        // Retries are our own: they keep to a deadline, hear Retry-After and end with Ctrl-C.
+        config.default_retry = false;
+        let url = uri.to_string().trim_end_matches('/').to_owned();
+        Ok(Self { origin: origin.to_owned(), url, plugin, config })
+    }
+}
+
+/// The address as a URI; `https` where no scheme is given.
+fn address(given: &str) -> Result<http::Uri, (Field, SettingsProblem)> {
+    let wrong = |why: String| (Field::Host, SettingsProblem::Unusable(why));
+    let given = given.trim();
+    if given.is_empty() {
+        return Err((Field::Host, SettingsProblem::Missing));
+    }
+    let text = if given.contains("://") { given.to_owned() } else { format!("https://{given}") };
+    let uri: http::Uri = text.parse().map_err(|_| wrong(format!("\"{given}\" is no URL")))?;
+    if uri.host().is_none_or(str::is_empty) {
+        return Err(wrong(format!("\"{given}\" has no host")));
+    }
+    match uri.scheme_str() {
+        Some("https" | "http") => Ok(uri),
+        scheme => Err(wrong(format!("the scheme {} is not https", scheme.unwrap_or_default()))),
+    }
+}
+
+fn is_loopback(uri: &http::Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Keeps an exec plugin from our standard input, which is Terraform's.
+fn prepared(exec: &mut ExecConfig) -> Result<String, (Field, SettingsProblem)> {
+    let command = exec.command.clone().filter(|command| !command.is_empty());
+    let Some(command) = command else { return Err((Field::Exec, SettingsProblem::Missing)) };
+    if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
+        return Err((
+            Field::Exec,
+            SettingsProblem::Unusable(format!(
+                "`{command}` wants to ask questions (interactiveMode Always), and there is no terminal here"
+            )),
+        ));
+    }
+    exec.interactive_mode = Some(ExecInteractiveMode::Never);
+    Ok(command)
+}
+
+/// The proxy that is configured, else that of the environment where it is not exempt.
+fn proxy_for(
+    uri: &http::Uri,
+    given: Option<&str>,
+    environment: &Environment,
+) -> Result<Option<http::Uri>, (Field, SettingsProblem)> {
+    let port = uri.port_u16().unwrap_or(443);
+    let exempt =
+        || proxy::is_exempt(environment.no_proxy.as_deref().unwrap_or_default(), uri.host().unwrap_or_default(), port);
+    let from_environment = || environment.https_proxy.as_deref().filter(|_| !exempt());
+    let Some(text) = given.or_else(from_environment) else { return Ok(None) };
+    // Its user and password are never quoted.
+    let wrong = |why: &str| (Field::ProxyUrl, SettingsProblem::Unusable(why.to_owned()));
+    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let proxy: http::Uri = text.parse().map_err(|_| wrong("it is no URL"))?;
+    match proxy.scheme_str() {
+        Some("http" | "https" | "socks5") if proxy.host().is_some() => Ok(Some(proxy)),
+        _ => Err(wrong("its scheme is none of http, https and socks5")),
+    }
+}
