@@ -2,10 +2,10 @@
 .PHONY: help tools build demo test lint bench proof docs clean
 
 help:
-	@echo "make tools  build the pinned programs that the tests run (once, about 15 minutes)"
+	@echo "make tools  build the pinned programs that the tests run (once, about 25 minutes)"
 	@echo "make build  the release binary"
 	@echo "make demo   the guide's node work with the real terraform, on a test node"
-	@echo "make test   formatting, lints, every test, every acceptance case"
+	@echo "make test   formatting, lints, every test, every acceptance case; KUBERNETES=1.30 for the oldest supported one"
 	@echo "make lint   formatting, clippy, licences and bans"
 	@echo "make bench  start, memory, size, and plans of up to 1,000 nodes"
 	@echo "make proof  10,000 generated machine configurations through the editor, judged by Talos's parser"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Which command lines and Talos versions ran, and how many cases each: summary.sh LOG, the output of `cargo test`.
+# Which command lines, Talos versions and Kubernetes ran, and how many cases each: summary.sh LOG, the output of `cargo test`.
 set -eu
 cd "$(dirname "$0")/.."
 tools=$PWD/target/tools
@@ -21,3 +21,5 @@ for minor in 8 9 10 11 12 13 14; do
     talos=$(go version -m "$tools/talos-node-1.$minor" | awk '$2 == "github.com/siderolabs/talos/pkg/machinery" { print $3 }')
     echo "  Talos ${talos#v}: $(passed "$1" "_talos_1_$minor ")"
 done
+newest=$(sed -n 's/.*NEWEST: .* = "\(.*\)";/\1/p' acceptance-tests/cluster/release.rs)
+echo "  Kubernetes $("$tools/kubernetes-${KUBERNETES:-$newest}/kube-apiserver" --version | sed 's/.* v//')"

@@ -1,7 +1,7 @@
 //! The harness over things that need no provider: a case that passes must be able to fail.
 
 use anyhow::{Context, Result};
-use harness::{Canaries, Case};
+use harness::{Canaries, Case, Cluster};
 use serde_json::json;
 
 fn a_plan_of_terraform_data_is_made_applied_and_then_empty(case: &Case) -> Result<()> {
@@ -86,21 +86,45 @@ fn a_secret_that_is_let_out_is_found_in_output_state_and_plan(case: &Case) -> Re
 }
 harness::on_one_minor!(a_secret_that_is_let_out_is_found_in_output_state_and_plan);
 
+fn a_cluster_is_reached_with_the_kubeconfig_that_the_case_is_given(case: &Case) -> Result<()> {
+    let cluster = case.cluster()?;
+    let name = cluster.unique("from-the-case");
+    cluster.node(&name).taint("nvidia.com/gpu", "present", "NoSchedule").create()?;
+    let main = harness::main_tf_over(None, Some(&cluster.kubeconfig()), "");
+    assert!(main.contains(&format!("  kubernetes = {{\n    config_path = \"{}\"", cluster.kubeconfig().display())));
+    let proxy = cluster.proxy()?;
+    let ask = ["get", "node", &name, "-o", "jsonpath={.status.nodeInfo.osImage}"];
+    assert_eq!(cluster.kubectl_as(proxy.kubeconfig(), &ask)?.succeeded()?, "Talos (v1.12.0)");
+    assert!(proxy.connections() > 0);
+    Ok(())
+}
+harness::on_one_minor!(a_cluster_is_reached_with_the_kubeconfig_that_the_case_is_given);
+
 #[test]
 fn a_failing_case_tells_its_files_commands_and_calls() -> Result<()> {
     let fails = |case: &Case| -> Result<()> {
         let node = case.node()?;
         node.fault(&json!({"method": "Get", "do": "busy"}))?;
+        case.cluster()?.node("seen-in-the-report").create()?;
         let workspace = case.workspace("resource \"terraform_data\" \"this\" {\n  input = nothing\n}\n")?;
         workspace.plan().map(drop)
     };
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_terraform-provider-nvidia"));
     let report = harness::run(harness::Cli::Tofu, harness::Minor(13), binary, fails);
     let report = format!("{:?}", report.err().context("the case was to fail")?);
-    for part in ["was to succeed and ended with exit code 1", "input = nothing", "plan -json", "Error:", "calls.jsonl"]
-    {
+    for part in [
+        "was to succeed and ended with exit code 1",
+        "input = nothing",
+        "plan -json",
+        "Error:",
+        "calls.jsonl",
+        "seen-in-the-report",
+    ] {
         assert!(report.contains(part), "{part:?} is not in the report:\n{report}");
     }
     let kept = report.split("kept in ").nth(1).and_then(|rest| rest.lines().next()).context("no folder is named")?;
+    let name = std::path::Path::new(kept).file_name().context("the folder has no name")?;
+    // Only what this case has left: another may have failed in earnest.
+    std::fs::remove_file(Cluster::shared()?.folder().join("keep").join(name))?;
     Ok(std::fs::remove_dir_all(kept)?)
 }

@@ -1,4 +1,4 @@
-//! One case: its folder, its command line, its nodes, and the report when it fails.
+//! One case: its folder, its command line, its nodes, the cluster, and the report when it fails.
 
 use std::any::Any;
 use std::fmt;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
+use cluster::Cluster;
 use tempfile::TempDir;
 
 use crate::cli::Cli;
@@ -83,6 +84,26 @@ impl Case {
         self.workspace(&main_tf(node, rest))
     }
 
+    /// A workspace whose `main.tf` begins with the `terraform` block and a provider block that reaches a cluster with this
+    /// kubeconfig: the cluster's own, a user's or a proxy's.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn workspace_over(&self, kubeconfig: &Path, rest: &str) -> Result<Workspace> {
+        self.workspace(&main_tf_over(None, Some(kubeconfig), rest))
+    }
+
+    /// The cluster that the cases of this process share, started by the first that asks. It keeps what a case creates:
+    /// names are of `Cluster::unique`, or claimed with `Cluster::claim`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn cluster(&self) -> Result<&'static Cluster> {
+        let cluster = Cluster::shared()?;
+        self.transcript.uses(cluster);
+        Ok(cluster)
+    }
+
     /// A node with one machine at `10.0.0.5` that has all that the guide asks for.
     ///
     /// # Errors
@@ -109,7 +130,8 @@ impl Case {
         let (cli, minor) = (self.cli, self.minor);
         let version = cli.version().map_or_else(|error| format!("{error:#}"), |version| version.to_string());
         let kept = self.folder.keep();
-        Failure(format!("{reason}\n\n{cli} {version}, Talos {minor}, kept in {}\n{told}", kept.display()))
+        let logs = self.transcript.keep_logs(&kept).map_or_else(|error| format!("{error:#}\n"), |()| String::new());
+        Failure(format!("{reason}\n\n{cli} {version}, Talos {minor}, kept in {}\n{logs}{told}", kept.display()))
     }
 }
 
@@ -118,7 +140,15 @@ impl Case {
 /// The blocks stand first, so that a line number in `rest` can be told from its own text.
 #[must_use]
 pub fn main_tf(node: &Node, rest: &str) -> String {
-    let talosconfig = node.file("talosconfig");
+    main_tf_over(Some(node), None, rest)
+}
+
+/// `terraform` and `provider` blocks for a node, a kubeconfig or both, then the rest.
+#[must_use]
+pub fn main_tf_over(node: Option<&Node>, kubeconfig: Option<&Path>, rest: &str) -> String {
+    let half = |name: &str, path: &Path| format!("  {name} = {{\n    config_path = \"{}\"\n  }}\n", path.display());
+    let talos = node.map(|node| half("talos", &node.file("talosconfig"))).unwrap_or_default();
+    let kubernetes = kubeconfig.map(|path| half("kubernetes", path)).unwrap_or_default();
     format!(
         r#"terraform {{
   required_providers {{
@@ -129,13 +159,9 @@ pub fn main_tf(node: &Node, rest: &str) -> String {
 }}
 
 provider "nvidia" {{
-  talos = {{
-    config_path = "{}"
-  }}
-}}
+{talos}{kubernetes}}}
 
-{rest}"#,
-        talosconfig.display()
+{rest}"#
     )
 }
 

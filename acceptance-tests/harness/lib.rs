@@ -1,8 +1,9 @@
-//! The acceptance harness: real command lines, the provider's binary and a test node, driven from the outside.
+//! The acceptance harness: real command lines, the provider's binary, a test node and a real Kubernetes control plane,
+//! driven from the outside.
 //!
 //! It is a black box. It knows what a user knows (files, commands, what they print, what the node holds) and never a
 //! room's types, so that a case can only pass for a reason that a user would see. Everything that a case did is kept
-//! and shown when it fails: commands, files, exit codes, output, and the calls that the node saw.
+//! and shown when it fails: commands, files, exit codes, output, the calls that the node saw, the objects of the cluster.
 
 mod canary;
 mod case;
@@ -21,9 +22,10 @@ mod views;
 mod workspace;
 
 pub use canary::{Canaries, Leak};
-pub use case::{Case, Failure, main_tf, run};
+pub use case::{Case, Failure, main_tf, main_tf_over, run};
 pub use change::Change;
 pub use cli::{Cli, Version};
+pub use cluster::{Claim, Cluster, Direction, Proxy};
 pub use command::Run;
 pub use diagnostic::{Diagnostic, Severity};
 pub use machine::Machine;

@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::Result;
+use cluster::Cluster;
+
 use crate::command::Run;
 
 /// How many of the node's last calls a failure shows: the story just before it, and not a thousand lines.
@@ -19,6 +22,7 @@ struct Record {
     runs: Vec<Run>,
     files: Vec<PathBuf>,
     logs: Vec<PathBuf>,
+    cluster: Option<&'static Cluster>,
 }
 
 impl Transcript {
@@ -40,7 +44,19 @@ impl Transcript {
         self.record().logs.push(path.to_owned());
     }
 
-    /// The story for a reader: files, every command with how it ended, the last two in full, the node's last calls.
+    /// The case uses the cluster, whose objects are shown.
+    pub(crate) fn uses(&self, cluster: &'static Cluster) {
+        self.record().cluster = Some(cluster);
+    }
+
+    /// The logs of the cluster, if the case uses one, are not to go with it.
+    pub(crate) fn keep_logs(&self, case: &Path) -> Result<()> {
+        let name = case.file_name().unwrap_or_default().to_string_lossy();
+        self.record().cluster.map_or(Ok(()), |cluster| cluster.keep(&name))
+    }
+
+    /// The story for a reader: files, every command with how it ended, the last two in full, the node's last calls, the
+    /// cluster as kubectl shows it.
     pub(crate) fn tell(&self) -> String {
         let record = self.record();
         let mut told = String::new();
@@ -61,6 +77,9 @@ impl Transcript {
             let shown = &lines[lines.len().saturating_sub(CALLS_SHOWN)..];
             let title = format!("{}: the last {} of {} lines", path.display(), shown.len(), lines.len());
             section(&mut told, &title, &shown.join("\n"));
+        }
+        if let Some(cluster) = record.cluster {
+            section(&mut told, "the cluster", &cluster.facts());
         }
         told
     }

@@ -4,7 +4,11 @@
 # pinned version is left alone, so a second run does nothing.
 #
 #   build.sh              everything that is missing
-#   build.sh NAME...      only these: tofu, talosctl, terraform, tfplugindocs, talos-node, cargo-deny
+#   build.sh NAME...      only these: tofu, talosctl, terraform, tfplugindocs, talos-node, cargo-deny, helm,
+#                         kubernetes (the newest, with etcd, kwok and kubectl), kubernetes-1.30
+#
+# With KUBERNETES=1.30 in the environment, which is how the tests choose it, `kubernetes` builds that one too; etcd, kwok and
+# kubectl are the same for all.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,10 +26,11 @@ if ! command -v go >/dev/null 2>&1; then
     exit 1
 fi
 
-# $1 file name, $2 module folder, $3 package, $4 linker flags beside -s -w.
+# $1 file name, with its folder where it has one, $2 module folder, $3 package, $4 linker flags beside -s -w.
 # The stamp holds what went in, so that a raised pin builds anew and nothing else does.
 go_tool() {
     stamp=$tools/.stamps/$1
+    mkdir -p "$(dirname "$stamp")" "$(dirname "$tools/$1")"
     wanted=$(cat "$here/$2/go.mod" "$here/$2/go.sum" | cksum)" $4"
     if [ -x "$tools/$1" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
@@ -37,6 +42,11 @@ go_tool() {
     mv "$tools/$1.new" "$tools/$1"
     echo "$wanted" >"$stamp"
     echo "built $1 in $(($(date +%s) - started)) s"
+}
+
+# $1 module folder, $2 module of which it wants to know the version.
+pinned() {
+    (cd "$here/$1" && go list -m -f '{{.Version}}' "$2")
 }
 
 make_tofu() {
@@ -68,6 +78,39 @@ make_talos_node() {
     fi
 }
 
+# $1 module folder. A folder for each minor, so that two can be there side by side.
+# Without the stamp the server says that its version is v0.0.0-master+$Format:%H$, which clients cannot parse.
+make_control_plane() {
+    if [ ! -d "$here/$1" ]; then
+        echo "build.sh: no module in acceptance-tests/tools pins $1" >&2
+        exit 2
+    fi
+    version=$(pinned "$1" k8s.io/kubernetes)
+    minor=${version#v}
+    minor=${minor%.*}
+    for program in kube-apiserver kube-controller-manager kube-scheduler; do
+        go_tool "kubernetes-$minor/$program" "$1" "k8s.io/kubernetes/cmd/$program" \
+            "-X k8s.io/component-base/version.gitVersion=$version"
+    done
+}
+
+# What does not depend on the version under test is there once, from the newest one's module.
+make_kubernetes() {
+    make_control_plane kubernetes
+    go_tool etcd kubernetes go.etcd.io/etcd/server/v3 ""
+    go_tool kwok kubernetes sigs.k8s.io/kwok/cmd/kwok ""
+    go_tool kubectl kubernetes k8s.io/kubernetes/cmd/kubectl \
+        "-X k8s.io/component-base/version.gitVersion=$(pinned kubernetes k8s.io/kubernetes)"
+    if [ -n "${KUBERNETES:-}" ] && [ "$KUBERNETES" != "$minor" ]; then
+        make_control_plane "kubernetes-$KUBERNETES"
+    fi
+}
+
+make_helm() {
+    version=$(pinned helm helm.sh/helm/v4)
+    go_tool helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=$version"
+}
+
 # From crates.io, at a version with its own lock file. Without its default features it has nothing that reaches a
 # network, which the two checks that are run do not need.
 make_cargo_deny() {
@@ -84,7 +127,7 @@ make_cargo_deny() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny
+    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes
 fi
 for name in "$@"; do
     case $name in
@@ -94,6 +137,9 @@ for name in "$@"; do
     tfplugindocs) make_tfplugindocs ;;
     talos-node) make_talos_node ;;
     cargo-deny) make_cargo_deny ;;
+    kubernetes) make_kubernetes ;;
+    kubernetes-*) make_control_plane "$name" ;;
+    helm) make_helm ;;
     *)
         echo "build.sh: no program is called $name" >&2
         exit 2
