@@ -91,13 +91,18 @@ impl Api {
         if answer.code == 404 { Ok(()) } else { answer.object("DELETE", path).map(drop) }
     }
 
+    /// A connection of its own to the server, as this user.
+    pub(crate) fn connect(&self) -> Result<StreamOwned<ClientConnection, TcpStream>> {
+        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        let name = ServerName::from(std::net::IpAddr::from(Ipv4Addr::LOCALHOST));
+        Ok(StreamOwned::new(ClientConnection::new(Arc::clone(&self.tls), name)?, socket))
+    }
+
     /// One request on a connection of its own. HTTP/1.0, whose answers end with the connection: no chunks to put together.
     pub(crate) fn call(&self, method: &str, path: &str, body: Option<(&str, &Value)>) -> Result<Answer> {
         let what = || format!("{method} {path}");
-        let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).with_context(what)?;
-        socket.set_read_timeout(Some(LIMIT))?;
-        let name = ServerName::from(std::net::IpAddr::from(Ipv4Addr::LOCALHOST));
-        let mut stream = StreamOwned::new(ClientConnection::new(Arc::clone(&self.tls), name)?, socket);
+        let mut stream = self.connect().with_context(what)?;
+        stream.sock.set_read_timeout(Some(LIMIT))?;
         let (kind, bytes) = match body {
             Some((kind, object)) => (kind, serde_json::to_vec(object)?),
             None => ("application/json", Vec::new()),

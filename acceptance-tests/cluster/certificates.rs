@@ -9,6 +9,9 @@ use rcgen::{
 /// X.520's organizationName. rcgen keeps one value for each type, and a user may be in a second group.
 const ORGANIZATION: [u64; 4] = [2, 5, 4, 10];
 
+/// The group whose members may do everything.
+pub(crate) const ADMINISTRATORS: &str = "system:masters";
+
 /// A certificate and its key, both PEM.
 #[derive(Debug)]
 pub(crate) struct Identity {

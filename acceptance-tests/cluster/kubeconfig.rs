@@ -35,3 +35,8 @@ pub(crate) fn kubeconfig(server: &str, authority: &str, user: &Identity) -> Valu
 pub(crate) fn write(path: &Path, config: &Value) -> Result<()> {
     fs::write(path, serde_json::to_vec_pretty(config)?).with_context(|| format!("cannot write {}", path.display()))
 }
+
+/// The address of a server on loopback.
+pub(crate) fn address(port: u16) -> String {
+    format!("https://127.0.0.1:{port}")
+}

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::admission::SCRIPTED;
+use crate::cluster::Cluster;
 use crate::logs::TEXT;
-use crate::start::Cluster;
 
 /// A namespace that is about to be created. `stages/pods.yaml` says what each annotation does.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::start::Cluster;
+use crate::cluster::Cluster;
 
 /// How many GPUs the machine has; a running device plugin registers them (`stages/gpus.yaml`).
 const GPUS: &str = "node.test/gpus";

@@ -1,4 +1,5 @@
-//! A small HTTPS server on loopback, for what the API server calls: the kubelet of every node and an admission webhook.
+//! A small HTTPS server on loopback: what the API server calls (the kubelet of every node, an admission webhook), and a
+//! front before the API server.
 //!
 //! One request a connection, one thread a connection, and the end of the connection ends the answer, so that a log can
 //! be followed.
@@ -19,15 +20,24 @@ use crate::certificates::Identity;
 /// The largest request that is read: an admission review of a large pod.
 const LARGEST: usize = 4 << 20;
 
-/// A request, as far as its two readers care.
+/// A request, as far as its readers care.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
+    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,
+    /// Names as they were written.
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Request {
+    /// A header, whatever the case of its name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// A value of the query that needs no decoding: a number or a bool.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
@@ -105,19 +115,18 @@ fn answer(socket: TcpStream, tls: Arc<ServerConfig>, handler: &Handler) -> Resul
 fn read(stream: &mut BufReader<StreamOwned<ServerConnection, TcpStream>>) -> Result<Request> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
-    let target = line.split_whitespace().nth(1).context("no request line")?;
+    let mut words = line.split_whitespace();
+    let method = words.next().context("no request line")?.to_owned();
+    let target = words.next().context("no request line")?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut request = Request { path: path.to_owned(), query: query.to_owned(), body: Vec::new() };
-    let mut length = 0;
+    let mut request = Request { method, path: path.to_owned(), query: query.to_owned(), ..Request::default() };
     loop {
         let mut line = String::new();
         stream.read_line(&mut line)?;
-        match line.trim_end().split_once(':') {
-            None => break,
-            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = value.trim().parse()?,
-            Some(_) => {}
-        }
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        request.headers.push((name.to_owned(), value.trim().to_owned()));
     }
+    let length = request.header("content-length").map_or(Ok(0), str::parse)?;
     if length > LARGEST {
         bail!("a request of {length} bytes");
     }

@@ -2,6 +2,7 @@
 #
 # It reads one command a line on its standard input, which is a pipe. The other end of that pipe closes when the process
 # that holds it ends, however it ends: then every part is killed, the newest first, and the folder goes. $1 is the folder.
+
 # An answer to whoever is gone must not end this shell.
 trap '' PIPE
 folder=$1

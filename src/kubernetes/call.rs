@@ -1,6 +1,8 @@
 //! One request and its answer: the client behind it, the deadline, the retries and the log.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -23,6 +25,9 @@ use retry::{Patience, Verdict};
 /// The longest time that one attempt may take before it is made anew.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
+/// How long a write that is under way is waited for after the user has asked to stop.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// The most that an answer may be long; a list of 500 large objects is a hundredth of it.
 pub(crate) const LARGEST: usize = 256 << 20;
 
@@ -37,6 +42,9 @@ impl fmt::Debug for Line {
         f.debug_tuple("Line").field(&self.server).finish()
     }
 }
+
+/// One attempt at a call. Boxed, since a future that borrows from an async closure is not known to be `Send`.
+pub(crate) type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// An answer that is no refusal.
 pub(crate) struct Answer {
@@ -110,17 +118,21 @@ impl Line {
         limits: &Limits,
         request: impl Fn() -> Result<Request<Vec<u8>>, String>,
     ) -> Result<Answer, Error> {
-        self.repeat(place, limits, async || {
-            let response = self.send(place, request()).await?;
-            let (parts, body) = response.into_parts();
-            let body = collect(body, LARGEST).await.map_err(|error| self.failed(&error, place))?;
-            if parts.status.is_success() {
-                Ok(Answer { status: parts.status, body })
-            } else {
-                Err(of_answer(parts.status, &parts.headers, &body, place.clone()))
-            }
+        self.repeat(place, limits, || {
+            let request = request();
+            Box::pin(self.answer(place, request))
         })
         .await
+    }
+
+    async fn answer(&self, place: &Place, request: Result<Request<Vec<u8>>, String>) -> Result<Answer, Error> {
+        let (parts, body) = self.send(place, request).await?.into_parts();
+        let body = collect(body, LARGEST).await.map_err(|error| self.failed(&error, place))?;
+        if parts.status.is_success() {
+            Ok(Answer { status: parts.status, body })
+        } else {
+            Err(of_answer(parts.status, &parts.headers, &body, place.clone()))
+        }
     }
 
     /// Makes a call and gives back its answer line by line, as a watch reads it. One attempt.
@@ -139,17 +151,17 @@ impl Line {
     }
 
     /// Makes attempts until one succeeds or none can, the deadline passes, or the user asks to stop.
-    pub(crate) async fn repeat<T>(
+    pub(crate) async fn repeat<'a, T>(
         &self,
         place: &Place,
         limits: &Limits,
-        attempt: impl AsyncFn() -> Result<T, Error>,
+        attempt: impl Fn() -> Attempt<'a, T>,
     ) -> Result<T, Error> {
         let mut patience = Patience::new(limits.unreachable_for);
         let mut renewed = false;
         loop {
             let began = Instant::now();
-            let error = match self.once(place, limits, &attempt).await {
+            let error = match once(place, limits, attempt()).await {
                 Ok(answer) => {
                     tracing::debug!(call = place.call.name(), subject = place.subject, server = place.server, took = ?began.elapsed(), "answered");
                     return Ok(answer);
@@ -173,24 +185,6 @@ impl Line {
                 () = limits.stop.cancelled() => return Err(Error::new(place.clone(), ErrorKind::Interrupted)),
                 () = tokio::time::sleep(wait) => {}
             }
-        }
-    }
-
-    async fn once<T>(
-        &self,
-        place: &Place,
-        limits: &Limits,
-        attempt: &impl AsyncFn() -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let end = limits.deadline.min(Instant::now() + ATTEMPT);
-        tokio::select! {
-            biased;
-            () = limits.stop.cancelled() => {
-                Err(Error::new(place.clone(), ErrorKind::Interrupted).after_sending(true))
-            }
-            answer = tokio::time::timeout_at(end, attempt()) => answer.unwrap_or_else(|_| {
-                Err(Error::new(place.clone(), ErrorKind::DeadlineExceeded).after_sending(true))
-            }),
         }
     }
 
@@ -219,6 +213,27 @@ impl Line {
         *held = Some(client.clone());
         Ok(client)
     }
+}
+
+/// One attempt within its time. A write that is under way when the user asks to stop is given a moment to be answered,
+/// since what became of it is not known otherwise.
+async fn once<T>(place: &Place, limits: &Limits, mut attempt: Attempt<'_, T>) -> Result<T, Error> {
+    let end = limits.deadline.min(Instant::now() + ATTEMPT);
+    let late = || Error::new(place.clone(), ErrorKind::DeadlineExceeded).after_sending(true);
+    let stopped = || Error::new(place.clone(), ErrorKind::Interrupted);
+    if limits.stop.is_cancelled() {
+        return Err(stopped());
+    }
+    tokio::select! {
+        biased;
+        answer = tokio::time::timeout_at(end, &mut attempt) => return answer.unwrap_or_else(|_| Err(late())),
+        () = limits.stop.cancelled() => {}
+    }
+    if !place.call.writes() {
+        return Err(stopped());
+    }
+    let answer = tokio::time::timeout_at(end.min(Instant::now() + GRACE), attempt).await;
+    answer.unwrap_or_else(|_| Err(stopped().after_sending(true)))
 }
 
 fn has_run_out(client: &kube::Client) -> bool {

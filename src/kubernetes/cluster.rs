@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::{Answer, Line};
-use crate::error::{Call, Error, ErrorKind};
+use crate::error::{Call, Error, ErrorKind, Place};
 use crate::object::{Kind, NotAnObject, Object, ObjectRef};
 use crate::settings::{Settings, SettingsError};
 
@@ -219,18 +219,8 @@ impl Cluster {
         let mut items = Vec::new();
         let mut token = String::new();
         loop {
-            let params = ListParams {
-                label_selector: filled(&selection.labels),
-                field_selector: filled(&selection.fields),
-                limit: Some(PAGE),
-                continue_token: filled(&token),
-                ..ListParams::default()
-            };
-            let request = || collection(selection).list(&params).map_err(|error| error.to_string());
-            let mut page = self.0.ask(&place, limits, request).await?.json(&place)?;
-            if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
-                items.extend(found.into_iter().filter_map(|item| of_kind(item, selection.kind)));
-            }
+            let mut page = self.page(&place, selection, PAGE, &token, limits).await?;
+            items.extend(taken(&mut page, selection.kind));
             let metadata = |field: &str| {
                 page.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default().to_owned()
             };
@@ -239,6 +229,35 @@ impl Cluster {
                 return Ok(Listed { items, resource_version: metadata("resourceVersion") });
             }
         }
+    }
+
+    /// The first objects of a selection, in one call.
+    ///
+    /// # Errors
+    /// When they cannot be had.
+    pub async fn first(&self, selection: &Selection, most: u32, limits: &Limits) -> Result<Vec<Object>, Error> {
+        let place = self.0.place_of_all(Call::List, selection);
+        let mut page = self.page(&place, selection, most, "", limits).await?;
+        Ok(taken(&mut page, selection.kind))
+    }
+
+    async fn page(
+        &self,
+        place: &Place,
+        selection: &Selection,
+        most: u32,
+        token: &str,
+        limits: &Limits,
+    ) -> Result<Value, Error> {
+        let params = ListParams {
+            label_selector: filled(&selection.labels),
+            field_selector: filled(&selection.fields),
+            limit: Some(most),
+            continue_token: filled(token),
+            ..ListParams::default()
+        };
+        let request = || collection(selection).list(&params).map_err(|error| error.to_string());
+        self.0.ask(place, limits, request).await?.json(place)
     }
 
     /// Applies an object server-side: its fields become those of `apply.manager`, and fields that this manager applied
@@ -353,6 +372,14 @@ fn bytes(object: &Object) -> Vec<u8> {
     Value::Object(object.fields().clone()).to_string().into_bytes()
 }
 
+/// The objects of a page.
+fn taken(page: &mut Value, kind: Kind) -> Vec<Object> {
+    match page.get_mut("items").map(Value::take) {
+        Some(Value::Array(found)) => found.into_iter().filter_map(|item| of_kind(item, kind)).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// An item of a list, which does not say its kind.
 fn of_kind(mut item: Value, kind: Kind) -> Option<Object> {
     let fields = item.as_object_mut()?;
@@ -362,7 +389,7 @@ fn of_kind(mut item: Value, kind: Kind) -> Option<Object> {
 }
 
 impl Answer {
-    fn object(self, place: &crate::error::Place) -> Result<Object, Error> {
+    fn object(self, place: &Place) -> Result<Object, Error> {
         Object::new(self.json(place)?)
             .map_err(|why: NotAnObject| Error::new(place.clone(), ErrorKind::Malformed(why.to_string())))
     }

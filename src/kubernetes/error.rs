@@ -99,6 +99,11 @@ impl Call {
         }
     }
 
+    /// Whether it changes anything.
+    pub(crate) const fn writes(self) -> bool {
+        !matches!(self, Self::Get | Self::List | Self::Watch | Self::Logs | Self::Version)
+    }
+
     /// Whether doing it twice is the same as doing it once.
     pub(crate) const fn is_repeatable(self) -> bool {
         !matches!(self, Self::Create | Self::Replace)
@@ -303,8 +308,7 @@ impl Error {
     /// have been carried out: look before sending it again.
     #[must_use]
     pub fn may_have_been_carried_out(&self) -> bool {
-        let writes = !matches!(self.call(), Call::Get | Call::List | Call::Watch | Call::Logs | Call::Version);
-        writes && self.0.sent && (self.is_unreachable() || matches!(self.kind(), ErrorKind::Interrupted))
+        self.call().writes() && self.0.sent && (self.is_unreachable() || matches!(self.kind(), ErrorKind::Interrupted))
     }
 
     /// Whether nobody answered: no dial, a broken connection, no answer in time. Never a matter of certificates,

@@ -3,9 +3,13 @@
 //! Nothing here connects, and nothing is an error before a resource needs it: a plan may run while the cluster that
 //! the block describes is still to be made.
 
+mod kubernetes;
+
 use std::path::PathBuf;
 
 use plugin::{Attribute, Diagnostics, Field, Mode, Nesting, Path, Schema, Type, Value, validators};
+
+pub(crate) use self::kubernetes::KubernetesSettings;
 
 /// What the provider does about a node that cannot be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,15 +71,19 @@ pub(crate) fn schema() -> Schema {
     ];
     Schema {
         version: 0,
-        description: "NVIDIA GPUs on Talos Linux: machine configuration of GPU nodes, with drift seen at plan time and taken back on destroy. Nothing connects before a resource needs it.".into(),
-        attributes: vec![Attribute::nested("talos", Mode::Optional, Nesting::Single, talos).describe(
-            "How the Talos API is reached. An empty block (`talos = {}`) takes the talosconfig of the environment. TLS is always verified; HTTP/2 connections are shared by all resources.",
-        )],
+        description: "NVIDIA GPUs on Talos Linux: the machine configuration of GPU nodes and what their Kubernetes cluster needs, with drift seen at plan time and taken back on destroy. Nothing connects before a resource needs it.".into(),
+        attributes: vec![
+            Attribute::nested("talos", Mode::Optional, Nesting::Single, talos).describe(
+                "How the Talos API is reached. An empty block (`talos = {}`) takes the talosconfig of the environment. TLS is always verified; HTTP/2 connections are shared by all resources.",
+            ),
+            kubernetes::attribute(),
+        ],
     }
 }
 
 /// Checks what the schema cannot say.
 pub(crate) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
+    kubernetes::validate(config, diagnostics);
     let talos = config.get("talos");
     let path = Path::attribute("talos");
     if !talos.get("client_configuration").is_null() {

@@ -1,14 +1,16 @@
 //! The product: NVIDIA GPUs on Talos Linux, as resources of Terraform and OpenTofu.
 //!
 //! The only room that sees the others. It decides purely (what to edit, what is drift, what needs a reboot) and lets
-//! `talos` carry it out; it meets neither wire types nor gRPC.
+//! `talos` and `kubernetes` carry it out; it meets neither wire types nor gRPC.
 
+mod clusters;
 mod configuration;
 mod extensions;
 mod kernel_modules;
 mod node_patch;
 mod nodes;
 mod pending;
+mod runtime_class;
 mod texts;
 
 use std::sync::Arc;
@@ -16,12 +18,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use plugin::{Context, Diagnostics, Provider, Resource, Schema, Value};
 
-use crate::{node_patch::NodePatch, nodes::Nodes};
+use crate::{clusters::Clusters, node_patch::NodePatch, nodes::Nodes, runtime_class::RuntimeClass};
 
 /// The provider `nvidia`.
 #[derive(Clone, Default)]
 pub struct Nvidia {
     nodes: Arc<Nodes>,
+    clusters: Arc<Clusters>,
 }
 
 impl Nvidia {
@@ -38,7 +41,7 @@ impl Provider for Nvidia {
     }
 
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
-        vec![Arc::new(NodePatch::new(Arc::clone(&self.nodes)))]
+        vec![Arc::new(NodePatch::new(Arc::clone(&self.nodes))), Arc::new(RuntimeClass::new(Arc::clone(&self.clusters)))]
     }
 
     async fn validate(&self, _context: &Context, config: &Value, diagnostics: &mut Diagnostics) {
@@ -47,6 +50,7 @@ impl Provider for Nvidia {
 
     async fn configure(&self, _context: &Context, config: &Value, _diagnostics: &mut Diagnostics) {
         self.nodes.configure(configuration::TalosSettings::from(config));
+        self.clusters.configure(configuration::KubernetesSettings::from(config));
     }
 }
 

@@ -3,6 +3,9 @@
 //! A summary is one line without names (Terraform folds equal ones together); a detail names the object, the place and
 //! the next step. Texts never hold a value of somebody's configuration.
 
+pub(crate) mod cluster;
+pub(crate) mod runtime_class;
+
 use std::{error::Error as _, time::Duration};
 
 use plugin::{Diagnostics, Path};

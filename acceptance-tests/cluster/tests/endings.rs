@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 /// The program `cluster`, ready.
@@ -38,7 +39,10 @@ impl Running {
     }
 
     fn until_gone(&self) -> Result<()> {
+        let started = Instant::now();
         while !self.processes()?.is_empty() || self.folder.path().join("cluster").exists() {
+            // Killing takes milliseconds; this is for what would never end.
+            ensure!(started.elapsed() < Duration::from_secs(60), "these are left: {:?}", self.processes()?);
             std::thread::yield_now();
         }
         Ok(())

@@ -4,11 +4,11 @@ use std::io::Read as _;
 use std::net::TcpStream;
 
 use anyhow::Result;
-use cluster::{Cluster, Direction, Proxy};
+use cluster::{Cluster, Direction, Fault, Proxy};
 
 /// One request, without the discovery that other commands begin with.
 fn get(cluster: &Cluster, proxy: &Proxy) -> Result<cluster::Output> {
-    cluster.kubectl_as(proxy.kubeconfig(), &["get", "--raw", "/readyz", "--request-timeout=1s"])
+    cluster.kubectl_as(proxy.kubeconfig(), &["get", "--raw", "/readyz"])
 }
 
 #[test]
@@ -66,8 +66,10 @@ fn a_proxy_holds_its_breath_until_it_heals() -> Result<()> {
     let cluster = Cluster::shared()?;
     let proxy = cluster.proxy()?;
     proxy.hold();
-    let silent = get(cluster, &proxy)?.failed()?;
-    assert!(silent.contains("timeout") || silent.contains("deadline"), "{silent}");
+    let impatient = ["get", "--raw", "/readyz", "--request-timeout=1s"];
+    let silent = cluster.kubectl_as(proxy.kubeconfig(), &impatient)?.failed()?;
+    // client-go says it in different words at different moments.
+    assert!(["timeout", "Timeout", "deadline"].iter().any(|word| silent.contains(word)), "{silent}");
     proxy.heal()?;
     assert_eq!(get(cluster, &proxy)?.succeeded()?, "ok");
     Ok(())
@@ -87,4 +89,36 @@ fn a_user_may_do_what_a_role_allows_and_nothing_else() -> Result<()> {
     cluster.kubectl(&["create", "clusterrolebinding", &user, &role, &group])?.succeeded()?;
     // Roles reach the authorizer through a watch.
     cluster.until("the role is in force", || Ok((cluster.kubectl_as(&kubeconfig, &ask)?.code == Some(0)).then_some(())))
+}
+
+#[test]
+fn a_front_answers_loses_and_counts_requests() -> Result<()> {
+    let cluster = Cluster::shared()?;
+    let front = cluster.front()?;
+    let ask = |arguments: &[&str]| cluster.kubectl_as(front.kubeconfig(), arguments);
+    front.next(1, "GET", "/readyz", Fault::Answer(500, None));
+    assert!(ask(&["get", "--raw", "/readyz"])?.failed()?.contains("leader changed"));
+    assert_eq!(ask(&["get", "--raw", "/readyz"])?.succeeded()?, "ok");
+    // client-go waits as it was told to and asks again.
+    front.next(1, "GET", "/readyz", Fault::Answer(429, Some(1)));
+    assert_eq!(ask(&["get", "--raw", "/readyz"])?.succeeded()?, "ok");
+    assert_eq!(front.requests(), ["GET /readyz"; 4]);
+
+    let name = cluster.unique("lost");
+    front.next(1, "POST", "/api/v1/namespaces", Fault::LoseAnswer);
+    ask(&["create", "namespace", &name])?.failed()?;
+    cluster.kubectl(&["get", "namespace", &name])?.succeeded()?;
+    let other = cluster.unique("dropped");
+    front.next(1, "POST", "/api/v1/namespaces", Fault::Drop);
+    ask(&["create", "namespace", &other])?.failed()?;
+    cluster.kubectl(&["get", "namespace", &other])?.failed()?;
+
+    let first = other.clone();
+    let meanwhile = move || {
+        // Whoever is too late finds out below.
+        let _ = Cluster::shared().map(|cluster| cluster.kubectl(&["create", "namespace", &first]));
+    };
+    front.next(1, "POST", "/api/v1/namespaces", Fault::Meanwhile(Box::new(meanwhile)));
+    assert!(ask(&["create", "namespace", &other])?.failed()?.contains("already exists"));
+    Ok(())
 }

@@ -111,9 +111,9 @@ impl Cluster {
         };
         let opened = self
             .0
-            .repeat(&place, limits, async || {
+            .repeat(&place, limits, || {
                 let request = collection(selection).watch(&params, version).map_err(|error| error.to_string());
-                self.0.open(&place, request).await
+                Box::pin(self.0.open(&place, request))
             })
             .await;
         let mut lines = match opened {
