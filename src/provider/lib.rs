@@ -11,6 +11,7 @@ mod node_patch;
 mod nodes;
 mod pending;
 mod runtime_class;
+mod smoke_test;
 mod texts;
 
 use std::sync::Arc;
@@ -18,7 +19,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use plugin::{Context, Diagnostics, Provider, Resource, Schema, Value};
 
-use crate::{clusters::Clusters, node_patch::NodePatch, nodes::Nodes, runtime_class::RuntimeClass};
+use crate::{
+    clusters::Clusters, node_patch::NodePatch, nodes::Nodes, runtime_class::RuntimeClass, smoke_test::SmokeTest,
+};
 
 /// The provider `nvidia`.
 #[derive(Clone, Default)]
@@ -41,7 +44,11 @@ impl Provider for Nvidia {
     }
 
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
-        vec![Arc::new(NodePatch::new(Arc::clone(&self.nodes))), Arc::new(RuntimeClass::new(Arc::clone(&self.clusters)))]
+        vec![
+            Arc::new(NodePatch::new(Arc::clone(&self.nodes))),
+            Arc::new(RuntimeClass::new(Arc::clone(&self.clusters))),
+            Arc::new(SmokeTest::new(Arc::clone(&self.clusters))),
+        ]
     }
 
     async fn validate(&self, _context: &Context, config: &Value, diagnostics: &mut Diagnostics) {

@@ -5,6 +5,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod runtime_class;
+pub(crate) mod smoke_test;
 
 use std::{error::Error as _, time::Duration};
 
