@@ -14,4 +14,5 @@ mod patch;
 mod reach;
 mod refusals;
 mod secrets;
+mod smoke_test;
 mod the_guide;

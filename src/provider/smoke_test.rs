@@ -28,7 +28,7 @@ use plugin::{
 };
 
 use self::place::Names;
-use crate::clusters::Clusters;
+use crate::{clusters::Clusters, texts::cluster::SayOf};
 
 /// The resource type.
 pub(crate) struct SmokeTest {
@@ -68,8 +68,15 @@ impl Resource for SmokeTest {
         schema::validate(config, diagnostics);
     }
 
-    async fn plan(&self, _context: &Context, request: PlanRequest, _diagnostics: &mut Diagnostics) -> Planned {
+    async fn plan(&self, _context: &Context, request: PlanRequest, diagnostics: &mut Diagnostics) -> Planned {
         let state = plan::decide(&request);
+        if let Some(at) = plan::runs(&state)
+            && let Err(why) = self.clusters.cluster()
+            && !why.may_still_come()
+        {
+            // What the configuration alone decides. The cluster itself is not asked before the apply.
+            SayOf { object: &at, at: "name", diagnostics }.no_cluster(&why);
+        }
         Planned { state, replace: Vec::new(), private: request.private }
     }
 

@@ -27,6 +27,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Between two attempts at a create that may heal.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often such a create is made: a namespace has its service account within seconds, and etcd its leader.
+const ATTEMPTS: u32 = 30;
+
 /// Names that this process tests under, so that two tests of one name wait for each other and not for silence.
 #[derive(Default)]
 pub(super) struct Names(Mutex<HashMap<ObjectRef, Arc<AsyncMutex<()>>>>);
@@ -77,12 +80,15 @@ async fn attempts(
     limits: &Limits,
     unsure: &mut bool,
 ) -> Result<Object, NotMade> {
+    let mut failures = 0;
     loop {
         let error = match cluster.create(pod, MANAGER, limits).await {
             Ok(made) => return Ok(made),
             Err(error) => error,
         };
-        *unsure |= error.may_have_been_carried_out();
+        // A server that fails may have stored it all the same. The next attempt then finds it.
+        let is_lost = error.may_have_been_carried_out() || matches!(error.kind(), ErrorKind::Server { .. });
+        *unsure |= is_lost;
         match error.kind() {
             ErrorKind::AlreadyExists => {
                 if let Some(mine) = freed(cluster, at, run, limits).await? {
@@ -90,8 +96,9 @@ async fn attempts(
                 }
             }
             ErrorKind::Interrupted => return Err(NotMade::Interrupted),
-            kind if reason::heals(kind) || error.may_have_been_carried_out() => {
-                if Instant::now() + PAUSE >= limits.deadline {
+            kind if is_lost || reason::heals(kind) => {
+                failures += 1;
+                if failures == ATTEMPTS || Instant::now() + PAUSE >= limits.deadline {
                     return Err(NotMade::Refused(error));
                 }
                 tokio::select! {

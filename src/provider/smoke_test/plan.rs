@@ -3,6 +3,7 @@
 //! Every input replaces (the schema says so), since another input is another test. All that can change in place is a
 //! timeout, and what the last run found stays with it.
 
+use kubernetes::{Kind, ObjectRef};
 use plugin::{PlanRequest, Value};
 
 use super::schema::{INPUTS, RESULTS};
@@ -19,6 +20,13 @@ pub(super) fn decide(request: &PlanRequest) -> Value {
         planned.set(name, prior.map_or_else(Value::unknown, |prior| prior.get(name).clone()));
     }
     planned
+}
+
+/// The pod that an apply of this plan would make; none when it would run no test. A name that is not known yet is empty.
+pub(super) fn runs(planned: &Value) -> Option<ObjectRef> {
+    let text = |name: &str| planned.get(name).string().known().unwrap_or_default();
+    let pod = ObjectRef::in_namespace(Kind::POD, text("namespace"), text("name"));
+    planned.get("output").is_unknown().then_some(pod)
 }
 
 #[cfg(test)]
@@ -59,6 +67,12 @@ mod tests {
             assert_eq!(planned.get(name), &Value::from("as it was"), "{name}");
         }
         assert_eq!(planned.get("id"), &Value::from("default/nvidia-smoke-test"));
+    }
+
+    #[test]
+    fn only_what_has_no_result_yet_runs() {
+        assert!(runs(&plan(None, &[])).is_some_and(|pod| pod.to_string() == "Pod default/nvidia-smoke-test"));
+        assert_eq!(runs(&plan(Some(ran()), &[])), None);
     }
 
     #[test]
