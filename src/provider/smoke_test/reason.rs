@@ -238,16 +238,16 @@ fn is_no_runtime(message: &str) -> bool {
 /// What the runtime says when it cannot start the container.
 fn of_start(message: &str) -> Option<Reason> {
     let lower = message.to_ascii_lowercase();
-    if lower.contains("executable file not found in $path") || lower.contains("no such file or directory: unknown") {
-        Some(Reason::CommandNotFound)
-    } else if lower.contains("unsatisfied condition") {
+    if lower.contains("unsatisfied condition") {
         let condition = behind(message, "unsatisfied condition:");
-        Some(Reason::OldDriver(condition.split(',').next().unwrap_or(condition).trim().to_owned()))
-    } else if lower.contains("nvidia") || lower.contains("nvml") {
-        of_output(message).or_else(|| lower.contains("libnvidia-ml").then_some(Reason::NoLibrary))
-    } else {
-        None
+        return Some(Reason::OldDriver(condition.split(',').next().unwrap_or(condition).trim().to_owned()));
     }
+    // NVIDIA's hook runs before the program is looked for, and misses files of its own.
+    of_output(message).or_else(|| {
+        let is_missing = lower.contains("executable file not found in $path")
+            || (lower.contains("exec:") && lower.contains("no such file or directory"));
+        is_missing.then_some(Reason::CommandNotFound)
+    })
 }
 
 /// What nvidia-smi and NVIDIA's toolkit say of the driver.

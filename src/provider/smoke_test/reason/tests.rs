@@ -108,6 +108,9 @@ fn a_container_that_could_not_be_started_says_why() {
         assert_eq!(ended(128, "StartError", &message, ""), Some(expect), "{message}");
     }
     assert_eq!(ended(128, "StartError", &runc("permission denied"), ""), None);
+    let absolute =
+        runc("error during container init: exec: \"/cuda-sample\": stat /cuda-sample: no such file or directory");
+    assert_eq!(ended(128, "StartError", &absolute, ""), Some(Reason::CommandNotFound));
     assert_eq!(ended(127, "Error", "", ""), Some(Reason::CommandNotFound));
     assert_eq!(ended(137, "OOMKilled", "", ""), Some(Reason::OutOfMemory));
 }
