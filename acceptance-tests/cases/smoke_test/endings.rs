@@ -141,3 +141,37 @@ fn a_connection_that_breaks_while_it_runs_changes_nothing(case: &Case) -> Result
     ground.expect_no_pod()
 }
 harness::on_one_minor!(a_connection_that_breaks_while_it_runs_changes_nothing);
+
+fn a_user_who_may_not_mark_the_pod_tests_with_a_warning(case: &Case) -> Result<()> {
+    let ground = endless(case)?;
+    let user = ground.cluster.unique("tester");
+    let namespace = &ground.namespace;
+    let rules = json!([
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "get", "list", "watch", "delete"]},
+        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
+    ]);
+    let metadata = json!({"name": user, "namespace": namespace});
+    let role =
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules});
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": user},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    });
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [role, binding]});
+    ground.cluster.apply(&list.to_string())?;
+
+    let front = ground.cluster.front_as(&user, &[])?;
+    let workspace = case.workspace_over(front.kubeconfig(), &ground.resource(""))?;
+    let (running, _) = under_way(&ground, &workspace)?;
+    ground.cluster.until("the pod is to be marked", || {
+        Ok(front.requests().iter().any(|request| request.starts_with("PATCH")).then_some(()))
+    })?;
+    let_it_end(&ground)?;
+    let run = workspace.finish(running)?.succeeded()?;
+    ensure!(run.diagnostic("cannot be marked as in use")?.says("verb=patch"), "the missing right is named");
+    assert_eq!(workspace.state()?.values(ADDRESS)?["driver_version"], "610.57.04");
+    ground.expect_no_pod()
+}
+harness::on_one_minor!(a_user_who_may_not_mark_the_pod_tests_with_a_warning);

@@ -178,7 +178,7 @@ impl Run<'_> {
                 beats += 1;
                 tokio::select! {
                     biased;
-                    ended = &mut follow => break self.ending(ended),
+                    ended = &mut follow => break self.ending(ended, lock(&last).is_going()),
                     looked = self.beat_and_look(&uid, beats, &last, unmarked.is_none()) => match looked {
                         Look::GoOn => {}
                         Look::Unmarked(error) => unmarked = Some(error),
@@ -214,9 +214,11 @@ impl Run<'_> {
         if evidence.is_hopeless() { Look::Hopeless } else { Look::GoOn }
     }
 
-    fn ending(&self, ended: Result<Option<Progress>, Error>) -> Option<Ending> {
+    fn ending(&self, ended: Result<Option<Progress>, Error>, is_going: bool) -> Option<Ending> {
         match ended {
             Ok(Some(Progress::Succeeded)) => None,
+            // A kubelet ends the container of a pod that was deleted, and only then lets it go.
+            Ok(Some(_)) if is_going => Some(Ending::Vanished),
             Ok(Some(_)) => Some(Ending::Failed),
             Ok(None) => Some(Ending::Vanished),
             Err(error) => Some(match error.kind() {
@@ -232,7 +234,7 @@ impl Run<'_> {
         let limits = cleanup::limits();
         let pod = Pod(&watched.pod);
         let mut found = Found::default();
-        if pod.has_started() && !matches!(watched.ending, Some(Ending::Vanished)) {
+        if pod.has_started() {
             match self.log(&limits).await {
                 Ok(log) => found.log = log,
                 Err(error) => found.no_log = Some(error),
