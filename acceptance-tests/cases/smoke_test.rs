@@ -251,7 +251,8 @@ fn a_pod_that_cannot_be_deleted_is_remembered_and_deleted_on_destroy(case: &Case
     let ground = Ground::new(case, &Script { log: TABLE, ..Script::default() })?;
     let front = ground.cluster.front()?;
     let workspace = case.workspace_over(front.kubeconfig(), &ground.resource(""))?;
-    front.next(1, "DELETE", "/pods/nvidia-smoke-test", Fault::Answer(403, None));
+    // As often as it is tried.
+    front.next(6, "DELETE", "/pods/nvidia-smoke-test", Fault::Answer(500, None));
     workspace.apply()?.diagnostic("is still there")?;
     ensure!(ground.pod()?.is_some(), "the pod was to stay");
     expect_settled(&workspace)?;
