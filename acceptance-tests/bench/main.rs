@@ -3,6 +3,7 @@
 //! Times are compared with `terraform_data` in the same run, since the machine's own speed cancels out there. The run
 //! fails when a figure is one that issue 3 calls a fault.
 
+mod classes;
 mod plans;
 mod start;
 
@@ -34,6 +35,7 @@ fn measure() -> Result<Vec<Figure>> {
     let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-nvidia"));
     let mut figures = start::measure(binary)?;
     figures.extend(plans::measure(binary)?);
+    figures.extend(classes::measure(binary)?);
     Ok(figures)
 }
 

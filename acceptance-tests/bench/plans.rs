@@ -94,7 +94,7 @@ fn one_size(binary: &Path, size: u32) -> Result<Measured> {
 }
 
 /// Milliseconds of a plan; one that finds anything to do is not what is measured here.
-fn quiet_plan(workspace: &Workspace, arguments: &[&str]) -> Result<f64> {
+pub(crate) fn quiet_plan(workspace: &Workspace, arguments: &[&str]) -> Result<f64> {
     let run = workspace.run(&[&["plan", "-no-color", "-detailed-exitcode"], arguments].concat())?;
     ensure!(run.code == Some(0), "the plan is not empty: {run}");
     Ok(run.elapsed.as_secs_f64() * 1000.0)

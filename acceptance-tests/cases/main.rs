@@ -13,6 +13,7 @@ mod ownership;
 mod patch;
 mod reach;
 mod refusals;
+mod runtime_class;
 mod secrets;
 mod smoke_test;
 mod the_guide;

@@ -18,7 +18,7 @@ pub(crate) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8], pl
     let kind = if json.get("kind").and_then(Value::as_str) == Some("Status") {
         answer.kind(retry_after(headers))
     } else {
-        answer.kind_without_status(retry_after(headers))
+        answer.kind_without_status(retry_after(headers), body)
     };
     Error::new(place, kind)
 }
@@ -47,6 +47,10 @@ impl Answer<'_> {
             "NotFound" => self.not_found(),
             "AlreadyExists" => ErrorKind::AlreadyExists,
             "Conflict" => self.conflict(),
+            // An apply for one object that met another one of its name.
+            "Invalid" if self.each_cause().any(|cause| text(cause, "field") == "metadata.uid") => {
+                ErrorKind::Changed(self.said())
+            }
             "Invalid" | "BadRequest" => ErrorKind::Invalid(self.causes()),
             "Gone" | "Expired" => ErrorKind::Expired,
             "TooManyRequests" => ErrorKind::Busy { retry_after },
@@ -58,9 +62,11 @@ impl Answer<'_> {
     }
 
     /// An answer of something in front of the API server, or of something else altogether.
-    fn kind_without_status(&self, retry_after: Option<Duration>) -> ErrorKind {
+    fn kind_without_status(&self, retry_after: Option<Duration>, body: &[u8]) -> ErrorKind {
         match self.code {
             401 => ErrorKind::Unauthorized,
+            // So an API server answers for a group that it does not have.
+            404 if body.starts_with(b"404 page not found") => ErrorKind::NoSuchKind(self.place.resource.clone()),
             429 | 500.. => self.by_code(retry_after),
             // An API server that is asked over plain HTTP says so.
             code => ErrorKind::NotKubernetes(format!("it answers with HTTP {code} and no Status")),
@@ -249,6 +255,8 @@ mod tests {
         assert_eq!(kind(404, &status("NotFound", "", json!({"name": "nvidia"}))), ErrorKind::NotFound);
         assert!(matches!(kind(404, &status("NotFound", "no such path", json!({}))), ErrorKind::NoSuchKind(_)));
         assert!(matches!(kind(404, &json!("<html>")), ErrorKind::NotKubernetes(_)));
+        let absent = of_answer(StatusCode::NOT_FOUND, &HeaderMap::new(), b"404 page not found\n", place());
+        assert!(matches!(absent.kind(), ErrorKind::NoSuchKind(_)));
     }
 
     #[test]
@@ -262,6 +270,8 @@ mod tests {
                 field: ".metadata.labels.a".into()
             }])
         );
+        let immutable = json!({"causes": [{"field": "metadata.uid", "message": "field is immutable"}]});
+        assert!(matches!(kind(422, &status("Invalid", "", immutable)), ErrorKind::Changed(_)));
         assert!(matches!(kind(409, &status("Conflict", "Precondition failed", json!({}))), ErrorKind::Changed(_)));
     }
 

@@ -65,7 +65,8 @@ pub(super) fn failed(say: &mut SayOf<'_>, what: &str, limit: std::time::Duration
     match error.kind() {
         ErrorKind::Interrupted => say.interrupted(error),
         ErrorKind::DeadlineExceeded => say.too_slow(what, limit, error),
-        ErrorKind::Changed(_) => say.changed_since_plan(error),
+        // An apply carries the uid, so that it makes no object anew.
+        ErrorKind::Changed(_) | ErrorKind::NotFound => say.changed_since_plan(error),
         _ => say.failed(error),
     }
 }

@@ -1,0 +1,51 @@
+//! What a plan that changes nothing costs with 100 runtime classes on a real API server, beside as many `terraform_data`;
+//! and how many requests it took, as a front before that server counts them.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use harness::{Case, Cli, Cluster, Minor};
+
+use crate::plans::quiet_plan;
+use crate::{Figure, median, say};
+
+const SIZE: usize = 100;
+const PLANS: usize = 5;
+
+pub(crate) fn measure(binary: &Path) -> Result<Vec<Figure>> {
+    let case = Case::new(Cli::Terraform, Minor(13), binary)?;
+    let cluster = Cluster::start()?;
+    let front = cluster.front()?;
+    let classes = case.workspace_over(&cluster.kubeconfig(), &classes())?;
+    let plain = case.workspace(&format!("resource \"terraform_data\" \"this\" {{\n  count = {SIZE}\n}}\n"))?;
+    classes.apply().context("apply")?;
+    plain.apply()?;
+
+    let (mut with, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..PLANS {
+        with.push(quiet_plan(&classes, &[])?);
+        beside.push(quiet_plan(&plain, &[])?);
+    }
+    classes.write("main.tf", &harness::main_tf_over(None, Some(front.kubeconfig()), &self::classes()))?;
+    quiet_plan(&classes, &[])?;
+    let requests = front.requests().len();
+    let (with, beside) = (median(with), median(beside));
+    let ratio = with / beside;
+    say(&format!(
+        "{SIZE} runtime classes: {with:.0} ms, {SIZE} terraform_data: {beside:.0} ms, ratio {ratio:.2}, {requests} requests"
+    ));
+    let figure =
+        |what: &str, unit, measured, aim| Figure { what: what.to_owned(), unit, measured, aim, fault: 2.0 * aim };
+    let requests = f64::from(u32::try_from(requests).unwrap_or(u32::MAX));
+    Ok(vec![
+        figure("plan of 100 runtime classes against terraform_data", "times", ratio, 2.6),
+        // One for each, and one for the versions of the nodes.
+        figure("requests of a plan of 100 runtime classes", "number", requests, 101.0),
+    ])
+}
+
+fn classes() -> String {
+    format!(
+        "resource \"nvidia_runtime_class\" \"this\" {{\n  count = {SIZE}\n  name  = \"nvidia-${{count.index}}\"\n  labels = {{ team = \"ml\" }}\n}}\n"
+    )
+}

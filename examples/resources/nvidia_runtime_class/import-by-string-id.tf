@@ -1,0 +1,4 @@
+import {
+  to = nvidia_runtime_class.nvidia
+  id = "nvidia"
+}
