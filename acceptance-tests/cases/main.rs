@@ -18,4 +18,5 @@ mod refusals;
 mod runtime_class;
 mod secrets;
 mod sharing;
+mod smoke_test;
 mod the_guide;

@@ -13,6 +13,7 @@ mod node_patch;
 mod nodes;
 mod pending;
 mod runtime_class;
+mod smoke_test;
 mod texts;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use plugin::{Context, DataSource, Diagnostics, Provider, Resource, Schema, Value
 
 use crate::{
     clusters::Clusters, driver_status::DriverStatus, node_patch::NodePatch, nodes::Nodes, runtime_class::RuntimeClass,
+    smoke_test::SmokeTest,
 };
 
 /// The provider `nvidia`.
@@ -45,7 +47,11 @@ impl Provider for Nvidia {
     }
 
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
-        vec![Arc::new(NodePatch::new(Arc::clone(&self.nodes))), Arc::new(RuntimeClass::new(Arc::clone(&self.clusters)))]
+        vec![
+            Arc::new(NodePatch::new(Arc::clone(&self.nodes))),
+            Arc::new(RuntimeClass::new(Arc::clone(&self.clusters))),
+            Arc::new(SmokeTest::new(Arc::clone(&self.clusters))),
+        ]
     }
 
     fn data_sources(&self) -> Vec<Arc<dyn DataSource>> {

@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 pub(crate) mod device_plugin_release;
 pub(crate) mod driver_status;
 pub(crate) mod runtime_class;
+pub(crate) mod smoke_test;
 
 use std::{error::Error as _, time::Duration};
 
