@@ -13,5 +13,6 @@ mod ownership;
 mod patch;
 mod reach;
 mod refusals;
+mod registry;
 mod secrets;
 mod the_guide;
