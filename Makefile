@@ -1,5 +1,5 @@
 # The recipes' names. What each does stands in cargo or in the script that it calls.
-.PHONY: help tools build demo test lint bench proof docs clean
+.PHONY: help tools build demo test lint bench proof docs release matrix clean
 
 help:
 	@echo "make tools  build the pinned programs that the tests run (once, about 25 minutes)"
@@ -10,6 +10,8 @@ help:
 	@echo "make bench  start, memory, size, and plans of up to 1,000 nodes"
 	@echo "make proof  10,000 generated machine configurations through the editor, judged by Talos's parser"
 	@echo "make docs   the registry's pages, from the schema"
+	@echo "make release  what the registries take, for every platform, into target/release-files"
+	@echo "make matrix   the main case with every version of both command lines (an hour at first)"
 	@echo "make clean  everything that was built"
 
 tools:
@@ -35,6 +37,12 @@ proof:
 
 docs:
 	acceptance-tests/docs.sh
+
+release:
+	release/release.sh
+
+matrix:
+	acceptance-tests/matrix.sh
 
 clean:
 	cargo clean

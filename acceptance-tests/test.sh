@@ -9,9 +9,11 @@ mkdir -p target
 acceptance-tests/lint.sh
 acceptance-tests/tools/build.sh
 cargo test --workspace --locked 2>&1 | tee "$log"
-# What is written in Go checks itself: the golden values by go-cty, the test node by Talos's own clients.
+# What is written in Go checks itself: the golden values by go-cty, the test node by Talos's own clients,
+# what packs and signs a release by what a registry would refuse.
 acceptance-tests/cty-vectors/check.sh
 acceptance-tests/talos-node/test.sh
+release/test.sh
 # The registry's pages are part of the product: they say what the schema says, or this fails.
 acceptance-tests/docs.sh --check
 acceptance-tests/summary.sh "$log"

@@ -15,6 +15,7 @@ mod ownership;
 mod patch;
 mod reach;
 mod refusals;
+mod registry;
 mod runtime_class;
 mod secrets;
 mod sharing;

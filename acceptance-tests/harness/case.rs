@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::cli::Cli;
 use crate::node::{Minor, Node, NodeOptions};
 use crate::places;
+use crate::registry::Registry;
 use crate::transcript::Transcript;
 use crate::workspace::Workspace;
 
@@ -118,6 +119,14 @@ impl Case {
     /// When it does not start.
     pub fn node_with(&self, options: &NodeOptions) -> Result<Node> {
         Node::start(self.minor, self.next("n"), options, &self.transcript)
+    }
+
+    /// A registry that serves this release and announces the key in `key`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn registry(&self, release: &Path, key: &Path) -> Result<Registry> {
+        Registry::start(self.next("r"), release, key)
     }
 
     /// Short names: the path of a Unix socket may have about a hundred bytes.

@@ -55,11 +55,16 @@ impl Cli {
         }
     }
 
-    /// Where its program is.
+    /// Where its program is. `ACCEPTANCE_TERRAFORM` and `ACCEPTANCE_TOFU` name another one: `make matrix` runs a case
+    /// with each version so.
     ///
     /// # Errors
     /// When it is neither on PATH (terraform) nor among the tools; the message says how to get it.
     pub fn path(self) -> Result<PathBuf> {
+        let variable = format!("ACCEPTANCE_{}", self.name().to_uppercase());
+        if let Some(named) = std::env::var_os(variable) {
+            return Ok(named.into());
+        }
         match self {
             Self::Terraform => on_path("terraform").map_or_else(|| places::tools("terraform"), Ok),
             Self::Tofu => places::tools("tofu"),

@@ -5,7 +5,8 @@
 #
 #   build.sh              everything that is missing
 #   build.sh NAME...      only these: tofu, talosctl, terraform, tfplugindocs, talos-node, cargo-deny, helm,
-#                         kubernetes (the newest, with etcd, kwok and kubectl), kubernetes-1.30
+#                         kubernetes (the newest, with etcd, kwok and kubectl), kubernetes-1.30,
+#                         release, registry, actionlint, cargo-cyclonedx, matrix (or matrix/terraform-1.5 and so on)
 #
 # With KUBERNETES=1.30 in the environment, which is how the tests choose it, `kubernetes` builds that one too; etcd, kwok and
 # kubectl are the same for all.
@@ -111,23 +112,56 @@ make_helm() {
     go_tool helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=$version"
 }
 
-# From crates.io, at a version with its own lock file. Without its default features it has nothing that reaches a
-# network, which the two checks that are run do not need.
-make_cargo_deny() {
-    version=0.20.2
-    stamp=$tools/.stamps/cargo-deny
-    if [ -x "$tools/bin/cargo-deny" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$version" ]; then
+make_actionlint() {
+    go_tool actionlint actionlint github.com/rhysd/actionlint/cmd/actionlint ""
+}
+
+# Our own, whose sources Go's cache watches: the program that packs and signs a release, and the tests' registry.
+make_own() {
+    (cd "$root/$2" && go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$tools/$1" .)
+}
+
+# $1 a command line and its minor, such as terraform-1.5: what `make matrix` runs beside the two that the tests run.
+make_matrix() {
+    case $1 in
+    # These three are there for the tests as well: `terraform` above skips where the machine has one.
+    terraform-1.8) go_tool terraform terraform github.com/hashicorp/terraform \
+        "-X github.com/hashicorp/terraform/version.dev=no" ;;
+    tofu-1.12) make_tofu ;;
+    terraform-1.11) ;;
+    terraform-*) go_tool "matrix/$1" "matrix/$1" github.com/hashicorp/terraform \
+        "-X github.com/hashicorp/terraform/version.dev=no" ;;
+    tofu-*) go_tool "matrix/$1" "matrix/$1" github.com/opentofu/opentofu/cmd/tofu \
+        "-X github.com/opentofu/opentofu/version.dev=no" ;;
+    esac
+}
+
+# From crates.io, at a version with its own lock file: $1 crate, $2 version, then options of cargo install.
+cargo_tool() {
+    crate=$1 version=$2
+    shift 2
+    stamp=$tools/.stamps/$crate
+    if [ -x "$tools/bin/$crate" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$version" ]; then
         return
     fi
     started=$(date +%s)
-    echo "building cargo-deny ..."
-    cargo install --quiet --root "$tools" --locked --force --no-default-features --version "$version" cargo-deny
+    echo "building $crate ..."
+    cargo install --quiet --root "$tools" --locked --force --version "$version" "$@" "$crate"
     echo "$version" >"$stamp"
-    echo "built cargo-deny in $(($(date +%s) - started)) s"
+    echo "built $crate in $(($(date +%s) - started)) s"
+}
+
+# Without its default features it has nothing that reaches a network, which the two checks that are run do not need.
+make_cargo_deny() {
+    cargo_tool cargo-deny 0.20.2 --no-default-features
+}
+
+make_cargo_cyclonedx() {
+    cargo_tool cargo-cyclonedx 0.5.9
 }
 
 if [ $# -eq 0 ]; then
-    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes
+    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes release registry actionlint
 fi
 for name in "$@"; do
     case $name in
@@ -140,6 +174,16 @@ for name in "$@"; do
     kubernetes) make_kubernetes ;;
     kubernetes-*) make_control_plane "$name" ;;
     helm) make_helm ;;
+    actionlint) make_actionlint ;;
+    release) make_own release release ;;
+    registry) make_own registry acceptance-tests/registry ;;
+    cargo-cyclonedx) make_cargo_cyclonedx ;;
+    matrix)
+        for folder in "$here"/matrix/*/; do
+            make_matrix "$(basename "$folder")"
+        done
+        ;;
+    matrix/*) make_matrix "${name#matrix/}" ;;
     *)
         echo "build.sh: no program is called $name" >&2
         exit 2
