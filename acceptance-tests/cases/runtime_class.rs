@@ -205,7 +205,7 @@ fn one_that_exists_is_not_taken_over_and_the_message_says_how_to_import_it(case:
     let before = live(cluster, &name)?;
     let resource = class(&name, "labels = { team = \"ml\" }");
     let workspace = case.workspace_over(&cluster.kubeconfig(), &resource)?;
-    let command = format!("terraform import nvidia_runtime_class.ADDRESS {name}");
+    let command = format!("terraform import nvidia_runtime_class.NAME {name}");
     ensure!(workspace.plan()?.run.diagnostic("exists already")?.says(&command), "the plan does not say how");
     let error = workspace.apply_that_fails()?.only_error()?;
     ensure!(error.says(&command) && error.says(&format!("id = \"{name}\"")), "{error}");
