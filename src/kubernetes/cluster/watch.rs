@@ -89,15 +89,23 @@ impl Cluster {
         self.wait(&Selection::one(at), limits, |objects| decide(objects.values().next())).await
     }
 
-    /// Waits until an object is gone: the one with this `uid` where one is given, else any of that name.
+    /// Waits until an object is gone: the one with this `uid` where one is given, else any of that name. One that is gone
+    /// at once, as most are, needs no right to list and watch.
     ///
     /// # Errors
     /// As [`Cluster::wait`].
     pub async fn wait_until_gone(&self, at: &ObjectRef, uid: Option<&str>, limits: &Limits) -> Result<(), Error> {
-        self.wait_for(at, limits, |object| match object {
-            Some(object) if uid.is_none_or(|uid| object.uid() == uid) => ControlFlow::Continue(()),
-            _ => ControlFlow::Break(()),
-        })
+        let is_there = |object: Option<&Object>| object.is_some_and(|object| uid.is_none_or(|uid| object.uid() == uid));
+        if !is_there(self.get(at, limits).await?.as_ref()) {
+            return Ok(());
+        }
+        self.wait_for(
+            at,
+            limits,
+            |object| {
+                if is_there(object) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            },
+        )
         .await
     }
 
