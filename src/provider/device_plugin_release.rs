@@ -2,8 +2,8 @@
 //!
 //! `schema` defines the attributes, `model` turns them into the chart's values and back, `values` puts those over the
 //! chart's defaults, `check` refuses what the chart refuses, `render` gives the objects of a version, and `record` is
-//! what Helm keeps of a release. `manifest` and `observe` say what a plan shows of the objects, `rollout`, `placement` and
-//! `obstacles` whether and why not their pods run. All of it is pure: nothing here connects.
+//! what Helm keeps of a release. `manifest` says what a plan shows of the objects, `rollout`, `placement` and `obstacles`
+//! whether and why not their pods run. All of it is pure: nothing here connects.
 #![cfg_attr(
     not(test),
     expect(
@@ -16,7 +16,6 @@ mod check;
 mod config_file;
 mod manifest;
 mod model;
-mod observe;
 pub(crate) mod obstacles;
 mod placement;
 mod record;
