@@ -65,3 +65,42 @@ fn a_fragment_of_containerds_configuration_stays_out_of_trace_state_and_plan_whi
 harness::on_recent_minors!(
     a_fragment_of_containerds_configuration_stays_out_of_trace_state_and_plan_while_it_is_merged
 );
+
+fn no_trace_state_plan_or_output_holds_the_credentials_of_the_cluster(case: &Case) -> Result<()> {
+    let cluster = case.cluster()?;
+    let proxy = cluster.proxy()?;
+    let config: serde_json::Value = serde_json::from_slice(&fs::read(proxy.kubeconfig())?)?;
+    let user = &config["users"][0]["user"];
+    let field = |name: &str| user[name].as_str().with_context(|| format!("the kubeconfig has no {name}"));
+    let canaries = Canaries::new()
+        .plant_pem("the client's key", field("client-key-data")?)?
+        .plant_pem("the client's certificate", field("client-certificate-data")?)?;
+    let name = cluster.unique("secrets");
+    let resource = format!("resource \"nvidia_runtime_class\" \"this\" {{\n  name = \"{name}\"\n}}\n");
+    let mut workspace = case.workspace_over(proxy.kubeconfig(), &resource)?;
+    workspace.trace();
+    workspace.apply()?;
+    workspace.plan()?.expect_empty()?;
+    // The failures too, and a token that is refused.
+    proxy.refuse()?;
+    workspace.plan_that_fails()?;
+    proxy.heal()?;
+    workspace.destroy()?;
+    let token = format!(
+        "host = \"{}\"\n    token = \"{IN_THE_CONFIGURATION}\"\n    cluster_ca_certificate = <<EOT\n{}EOT",
+        cluster.server(),
+        cluster.ca()
+    );
+    let main = harness::main_tf_over(None, Some(proxy.kubeconfig()), &resource);
+    let main = main.replace(&format!("config_path = \"{}\"", proxy.kubeconfig().display()), &token);
+    let mut other = case.workspace(&main)?;
+    other.trace();
+    other.apply_that_fails()?.diagnostic("does not accept the credentials")?;
+    assert_eq!(canaries.scan(&workspace.left_behind())?, []);
+    // The configuration file itself holds the token, and nothing else may.
+    let token = Canaries::new().plant("the token", IN_THE_CONFIGURATION);
+    let found = token.scan(&other.left_behind())?;
+    assert!(found.iter().all(|leak| leak.place.ends_with("main.tf")), "{found:?}");
+    Ok(())
+}
+harness::on_one_minor!(no_trace_state_plan_or_output_holds_the_credentials_of_the_cluster);

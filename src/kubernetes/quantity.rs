@@ -37,7 +37,7 @@ impl Quantity {
     /// Whether it is a whole number.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
-        self.nano.unsigned_abs() % NANO == 0
+        self.nano.unsigned_abs().is_multiple_of(NANO)
     }
 }
 
@@ -173,7 +173,7 @@ fn scaled(whole: &str, fraction: &str, unit: u128) -> u128 {
     let (mut part, mut cut) = (0_u128, false);
     for digit in fraction.bytes().rev().map(value) {
         let here = digit * unit + part;
-        cut |= here % 10 != 0;
+        cut |= !here.is_multiple_of(10);
         part = here / 10;
     }
     LARGEST.min(total + part + u128::from(cut))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use kube::api::WatchParams;
@@ -14,6 +15,12 @@ use crate::object::{Object, ObjectRef};
 
 /// How long the server keeps one watch open before it ends it; a dead connection is noticed a little later.
 const SPAN: u32 = 60;
+
+/// How long a watch is believed in: longer than the server keeps it, so that a connection which died in silence is found.
+const BELIEF: Duration = Duration::from_secs(SPAN as u64 + 10);
+
+/// The pause after a watch, so that a server which ends each at once is not asked without end.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The objects of a selection, by namespace and name.
 pub type Objects = BTreeMap<(Option<String>, String), Object>;
@@ -49,17 +56,18 @@ impl Cluster {
             }
             loop {
                 let followed = self.follow(selection, limits, &mut objects, &mut resource_version, &mut decide);
+                let until = limits.deadline.min(Instant::now() + BELIEF);
                 let ended = tokio::select! {
                     biased;
                     () = limits.stop.cancelled() => Ended::Failed(Error::new(place.clone(), ErrorKind::Interrupted)),
-                    ended = tokio::time::timeout_at(limits.deadline, followed) => match ended {
+                    ended = tokio::time::timeout_at(until, followed) => match ended {
                         Ok(ControlFlow::Break(value)) => return Ok(value),
                         Ok(ControlFlow::Continue(ended)) => ended,
-                        Err(_) => Ended::Failed(Error::new(place.clone(), ErrorKind::DeadlineExceeded)),
+                        Err(_) => Ended::Closed,
                     },
                 };
                 match ended {
-                    Ended::Closed if Instant::now() < limits.deadline => {}
+                    Ended::Closed if Instant::now() + PAUSE < limits.deadline => tokio::time::sleep(PAUSE).await,
                     Ended::Closed => return Err(Error::new(place.clone(), ErrorKind::DeadlineExceeded)),
                     Ended::Expired => break,
                     Ended::Failed(error) => return Err(error),
@@ -81,15 +89,23 @@ impl Cluster {
         self.wait(&Selection::one(at), limits, |objects| decide(objects.values().next())).await
     }
 
-    /// Waits until an object is gone: the one with this `uid` where one is given, else any of that name.
+    /// Waits until an object is gone: the one with this `uid` where one is given, else any of that name. One that is gone
+    /// at once, as most are, needs no right to list and watch.
     ///
     /// # Errors
     /// As [`Cluster::wait`].
     pub async fn wait_until_gone(&self, at: &ObjectRef, uid: Option<&str>, limits: &Limits) -> Result<(), Error> {
-        self.wait_for(at, limits, |object| match object {
-            Some(object) if uid.is_none_or(|uid| object.uid() == uid) => ControlFlow::Continue(()),
-            _ => ControlFlow::Break(()),
-        })
+        let is_there = |object: Option<&Object>| object.is_some_and(|object| uid.is_none_or(|uid| object.uid() == uid));
+        if !is_there(self.get(at, limits).await?.as_ref()) {
+            return Ok(());
+        }
+        self.wait_for(
+            at,
+            limits,
+            |object| {
+                if is_there(object) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            },
+        )
         .await
     }
 

@@ -123,9 +123,7 @@ pub(super) fn says_more(fields: &[String], ours: &Map<String, Value>, live: &Map
     let extra = |name: &str| live.contains_key(name) && !ours.contains_key(name);
     match list {
         // The API adds nothing to a toleration.
-        "tolerations" => {
-            live.iter().any(|(name, value)| !ours.contains_key(name) && !(name == "operator" && value == "Equal"))
-        }
+        "tolerations" => live.iter().any(|(name, value)| extra(name) && (name != "operator" || value != "Equal")),
         // Nor to these, which are nothing but what they say.
         "rules" | "subjects" | "matchExpressions" | "matchFields" | "nodeSelectorTerms" => {
             live.keys().any(|name| extra(name) && !(list == "subjects" && name == "apiGroup"))

@@ -86,9 +86,9 @@ mod tests {
     fn nodes_from_1_13_on_are_named_and_those_without_gpus_only_where_none_has_one() {
         let old = node("old", "v1.12.4", true);
         let new = node("new", "v1.13.0", false);
-        assert_eq!(names(&[old.clone()]), Vec::<String>::new());
+        assert_eq!(names(std::slice::from_ref(&old)), Vec::<String>::new());
         assert_eq!(names(&[old.clone(), new.clone()]), Vec::<String>::new(), "the GPUs are on 1.12");
-        assert_eq!(names(&[new.clone()]), ["new"]);
+        assert_eq!(names(std::slice::from_ref(&new)), ["new"]);
         assert_eq!(names(&[old, new, node("gpu", "v1.14.1", true)]), ["gpu"]);
     }
 }

@@ -139,7 +139,7 @@ impl SayOf<'_> {
         let object = self.object;
         let by = if managers.is_empty() { String::new() } else { format!(" (written by {})", list(managers)) };
         let detail = format!(
-            "{object} is there already{by}, and a create never takes over what it did not make. To manage it, import it, with the address of this resource for ADDRESS:\n\n  terraform import {resource}.ADDRESS {id}\n\nor with a block:\n\n  import {{\n    to = {resource}.ADDRESS\n    id = \"{id}\"\n  }}\n\nOr choose another name, or delete it if nothing needs it."
+            "{object} is there already{by}, and a create never takes over what it did not make. To manage it, import it, with what this resource is called for NAME (in a module: its whole address):\n\n  terraform import {resource}.NAME {id}\n\nor with a block:\n\n  import {{\n    to = {resource}.NAME\n    id = \"{id}\"\n  }}\n\nOr choose another name, or delete it if nothing needs it."
         );
         let summary = "The object exists already";
         let path = self.named();

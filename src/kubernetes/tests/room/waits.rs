@@ -82,6 +82,16 @@ async fn the_end_of_an_object_is_waited_for() {
     put(&room, &name, "1").await;
     let uid = room.get(&at(&name), &limits()).await.unwrap().unwrap().uid().to_owned();
     room.wait_until_gone(&at(&name), Some("another"), &limits()).await.unwrap();
+    let held = |finalizers: &[&str]| json!({"metadata": {"finalizers": finalizers}});
+    room.patch(&at(&name), "theirs", &held(&["example.com/held"]), &limits()).await.unwrap();
     room.delete(&at(&name), &Preconditions::default(), Propagation::Background, &limits()).await.unwrap();
-    room.wait_until_gone(&at(&name), Some(&uid), &limits()).await.unwrap();
+    assert!(room.get(&at(&name), &limits()).await.unwrap().unwrap().is_going());
+    let (object, free, limits) = (at(&name), held(&[]), limits());
+    let (gone, freed) = tokio::join!(
+        room.wait_until_gone(&object, Some(&uid), &limits),
+        room.patch(&object, "theirs", &free, &limits),
+    );
+    freed.unwrap();
+    gone.unwrap();
+    assert!(room.get(&object, &limits).await.unwrap().is_none());
 }
