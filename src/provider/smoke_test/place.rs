@@ -126,7 +126,8 @@ async fn freed(cluster: &Cluster, at: &ObjectRef, run: &str, limits: &Limits) ->
     let mut last_sign = None;
     let mut there: Option<Object> = None;
     loop {
-        let patience = Limits { deadline: limits.deadline.min(Instant::now() + SILENCE), ..limits.clone() };
+        let silent = Instant::now() + SILENCE;
+        let patience = Limits { deadline: limits.deadline.min(silent), ..limits.clone() };
         let seen = cluster
             .wait_for(at, &patience, |pod| {
                 there = pod.cloned();
@@ -140,7 +141,9 @@ async fn freed(cluster: &Cluster, at: &ObjectRef, run: &str, limits: &Limits) ->
             Ok(Seen::Alive(sign)) => last_sign = Some(sign),
             Err(error) => match error.kind() {
                 ErrorKind::Interrupted => return Err(NotMade::Interrupted),
-                ErrorKind::DeadlineExceeded if Instant::now() >= limits.deadline => return Err(NotMade::Taken),
+                ErrorKind::DeadlineExceeded if silent >= limits.deadline => return Err(NotMade::Taken),
+                // That nobody answers is no silence of the run: it is listened for anew.
+                ErrorKind::Unreachable(_) if silent < limits.deadline => last_sign = None,
                 ErrorKind::DeadlineExceeded => {
                     if let Some(dead) = there.as_ref().filter(|pod| !pod.is_going()) {
                         remove_dead(cluster, at, dead, limits).await?;

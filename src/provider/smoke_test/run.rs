@@ -223,7 +223,7 @@ impl Run<'_> {
             Ok(None) => Some(Ending::Vanished),
             Err(error) => Some(match error.kind() {
                 ErrorKind::Interrupted => Ending::Interrupted,
-                ErrorKind::DeadlineExceeded if Instant::now() >= self.limits.deadline => Ending::TimedOut(self.span),
+                ErrorKind::DeadlineExceeded => Ending::TimedOut(self.span),
                 _ => Ending::Lost(error),
             }),
         }

@@ -34,7 +34,7 @@ pub(super) fn words(reason: &Reason, test: &Test, node: Option<&str>) -> String 
         Reason::PodSecurity(said) => format!("Pod security of namespace {namespace} does not let it in: {} Leave `run_as_user` at its default, or test in a namespace with the label `pod-security.kubernetes.io/enforce=privileged`.", sentence(said)),
         Reason::NoRuntimeClass => format!("The cluster has no RuntimeClass {class}. Make it with nvidia_runtime_class and let the test depend on it, or set `runtime_class_name = \"\"` where NVIDIA's runtime is the nodes' default."),
         Reason::Quota(said) => format!("A quota of namespace {namespace} leaves no room for it: {} Raise the quota, or test in another namespace.", sentence(said)),
-        Reason::NoGpuFree(nodes) => no_gpu_free(test.gpus, nodes),
+        Reason::NoGpuFree(nodes) => no_gpu_free(test, nodes),
         Reason::NodeUnknown => format!("The cluster has no node {}. Write the name that `kubectl get nodes` shows.", test.node_name.as_deref().unwrap_or_default()),
         Reason::Tainted(said) => format!("No node takes it: {} Tolerate the taint with `tolerations`, or make the node schedulable (`kubectl uncordon`).", sentence(said)),
         Reason::NoNodeFits => "No node is the one, or has the labels, that the test and its RuntimeClass ask for. Check `node_name`, `node_selector` and the RuntimeClass's `scheduling`.".to_owned(),
@@ -64,14 +64,24 @@ pub(super) fn words(reason: &Reason, test: &Test, node: Option<&str>) -> String 
     }
 }
 
-fn no_gpu_free(wanted: i64, nodes: &[NodeGpus]) -> String {
-    let with: Vec<String> = nodes.iter().filter(|node| node.capacity > 0).map(NodeGpus::words).collect();
-    let unit = if wanted == 1 { "GPU" } else { "GPUs" };
-    let have = match (nodes.is_empty(), with.is_empty()) {
-        (true, _) => "Which nodes have any could not be read.".to_owned(),
-        (false, true) => "No node of the cluster has registered a GPU: the device plugin does not run there, or finds none. Look at its pods, at their RuntimeClass, and at the labels that they want of a node.".to_owned(),
-        (false, false) => format!("By node: {}. They are taken by other pods, too few, or on a node that this one may not use.", list(&with)),
+/// How many nodes a message names.
+const NODES: usize = 10;
+
+fn no_gpu_free(test: &Test, nodes: &[NodeGpus]) -> String {
+    let may_be = |node: &&NodeGpus| test.node_name.as_ref().is_none_or(|name| *name == node.name);
+    let mut with: Vec<String> =
+        nodes.iter().filter(may_be).filter(|node| node.capacity > 0).map(NodeGpus::words).collect();
+    if with.len() > NODES {
+        let more = with.split_off(NODES).len();
+        with.push(format!("{more} more nodes have some"));
+    }
+    let have = match (nodes.is_empty(), with.is_empty(), &test.node_name) {
+        (true, ..) => "Which nodes have any could not be read.".to_owned(),
+        (false, true, Some(name)) => format!("Node {name} has registered none: the device plugin does not run there, or finds none. Look at its pod there, at its RuntimeClass, and at the labels that it wants of a node."),
+        (false, true, None) => "No node of the cluster has registered any: the device plugin does not run, or finds none. Look at its pods, at their RuntimeClass, and at the labels that they want of a node.".to_owned(),
+        (false, false, _) => format!("By node: {}. They are taken by other pods, too few, or on a node that this one may not use.", list(&with)),
     };
+    let (wanted, unit) = (test.gpus, if test.gpus == 1 { "GPU" } else { "GPUs" });
     format!(
         "It asks for {wanted} {unit} (nvidia.com/gpu), and the scheduler finds no node with so many free. {have} `gpus = 0` tests the driver without the device plugin."
     )
@@ -119,15 +129,18 @@ mod tests {
 
     #[test]
     fn who_has_gpus_is_named() {
-        for (nodes, says) in [
-            (vec![], "could not be read"),
-            (vec![gpus("cpu-1", 0, 0)], "No node of the cluster has registered a GPU"),
-            (
-                vec![gpus("cpu-1", 0, 0), gpus("gpu-1", 4, 4), gpus("gpu-2", 0, 4)],
-                "By node: gpu-1 has 4 and gpu-2 has 0 of 4.",
-            ),
+        let some = || vec![gpus("cpu-1", 0, 0), gpus("gpu-1", 4, 4), gpus("gpu-2", 0, 4)];
+        let many: Vec<NodeGpus> = (0..13).map(|number| gpus(&format!("gpu-{number}"), 1, 1)).collect();
+        for (nodes, node_name, says) in [
+            (vec![], None, "could not be read"),
+            (vec![gpus("cpu-1", 0, 0)], None, "No node of the cluster has registered any"),
+            (some(), None, "By node: gpu-1 has 4 and gpu-2 has 0 of 4."),
+            (some(), Some("gpu-2"), "By node: gpu-2 has 0 of 4."),
+            (some(), Some("cpu-1"), "Node cpu-1 has registered none"),
+            (many, None, "gpu-9 has 1 and 3 more nodes have some."),
         ] {
-            let text = words(&Reason::NoGpuFree(nodes), &test(&[]), None);
+            let test = test(&[("node_name", Value::from(node_name))]);
+            let text = words(&Reason::NoGpuFree(nodes), &test, None);
             assert!(text.contains(says) && text.contains("asks for 1 GPU (nvidia.com/gpu)"), "{text}");
         }
     }
