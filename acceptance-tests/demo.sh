@@ -53,9 +53,10 @@ case $cli in
 tofu) registry=registry.opentofu.org ;;
 *) registry=registry.terraform.io ;;
 esac
-package=$work/mirror/$registry/talos-gpu/nvidia/0.1.0/$(go env GOOS)_$(go env GOARCH)
+version=$("$root/release/version.sh")
+package=$work/mirror/$registry/talos-gpu/nvidia/$version/$(go env GOOS)_$(go env GOARCH)
 mkdir -p "$package" "$work/home"
-cp "${CARGO_TARGET_DIR:-$root/target}/release/terraform-provider-nvidia" "$package/terraform-provider-nvidia_v0.1.0"
+cp "${CARGO_TARGET_DIR:-$root/target}/release/terraform-provider-nvidia" "$package/terraform-provider-nvidia_v$version"
 cat >"$work/cli.tfrc" <<END
 provider_installation {
   filesystem_mirror {

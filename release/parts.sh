@@ -9,5 +9,5 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 git archive HEAD | tar -x -C "$copy"
 tool=$PWD/target/tools/bin/cargo-cyclonedx
-(cd "$copy" && "$tool" cyclonedx --quiet --format json --target all --override-filename parts)
+(cd "$copy" && "$tool" cyclonedx --quiet --format json --target all --spec-version 1.5 --override-filename parts)
 sed "s|$copy|/src|g" "$copy/parts.json" >"$1/terraform-provider-nvidia_${version}_sbom.cdx.json"

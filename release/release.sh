@@ -4,6 +4,7 @@
 #
 #   release.sh [OS_ARCH...]   all of platforms.sh by default; needs Linux on amd64, Rust, Go and Python
 #
+# PROFILE=dev goes through the same steps with a debug build, in a fraction of the time, and is no release to publish.
 # With a key in RELEASE_SIGNING_KEY the checksums are signed and checked as a registry would check them. Without one a
 # key is made for the occasion and thrown away, which proves all but who signed.
 set -eu
@@ -14,6 +15,9 @@ tools=$root/target/tools
 target=${CARGO_TARGET_DIR:-$root/target}
 out=$root/target/release-files
 version=$(release/version.sh)
+profile=${PROFILE:-release}
+# Cargo's one exception: what it builds with the profile dev goes to debug.
+built=$(echo "$profile" | sed 's/^dev$/debug/')
 
 acceptance-tests/tools/build.sh release cargo-cyclonedx
 acceptance-tests/tools/zig.sh
@@ -37,8 +41,8 @@ for platform in "$@"; do
         rustup target add "$triple"
     fi
     echo "building $platform ($triple) ..."
-    cargo zigbuild --quiet --release --locked --bin terraform-provider-nvidia --target "$triple"
-    binary=$target/$triple/release/terraform-provider-nvidia
+    cargo zigbuild --quiet --profile "$profile" --locked --bin terraform-provider-nvidia --target "$triple"
+    binary=$target/$triple/$built/terraform-provider-nvidia
     [ -e "$binary" ] || binary=$binary.exe
     builds="$builds $platform=$binary"
 done
