@@ -49,7 +49,7 @@ pub(super) async fn settled(job: &Job<'_>, say: &mut Say<'_>) -> Option<()> {
     None
 }
 
-/// The stage, and while it is booting whether a service of NVIDIA's is waited for.
+/// The stage, and while it is booting whether a service of NVIDIA's keeps it from ending.
 async fn stage(job: &Job<'_>) -> Result<(MachineStage, bool), talos::Error> {
     let status = job.call().get::<MachineStatus>("machine").await?;
     let stage = status.map_or(MachineStage::Unknown, |found| found.spec.stage);
@@ -57,7 +57,13 @@ async fn stage(job: &Job<'_>) -> Result<(MachineStage, bool), talos::Error> {
         return Ok((stage, false));
     }
     let services = job.call().services().await?;
-    Ok((stage, services.iter().any(|s| s.id.starts_with("ext-nvidia-") && s.state == "Waiting")))
+    Ok((stage, services.iter().any(|service| holds_the_boot(&service.id, &service.state))))
+}
+
+/// Whether a boot does not end because of this service: one of NVIDIA's that waits for the module, or that fails and
+/// is started again for as long as its device is not there.
+fn holds_the_boot(id: &str, state: &str) -> bool {
+    id.starts_with("ext-nvidia-") && matches!(state, "Waiting" | "Failed")
 }
 
 /// Reboots the node and waits until another boot runs. One node at a time in a process.
@@ -147,4 +153,17 @@ async fn progress(job: &Job<'_>, before: &str, version: &TalosVersion) -> Progre
         }
     };
     look.await.unwrap_or_else(Progress::Silent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_of_nvidias_that_waits_or_fails_holds_the_boot_and_no_other_does() {
+        let held = [("ext-nvidia-persistenced", "Waiting"), ("ext-nvidia-persistenced", "Failed")];
+        let free = [("ext-nvidia-persistenced", "Running"), ("ext-iscsid", "Waiting"), ("kubelet", "Failed")];
+        assert!(held.iter().all(|(id, state)| holds_the_boot(id, state)));
+        assert!(!free.iter().any(|(id, state)| holds_the_boot(id, state)));
+    }
 }
