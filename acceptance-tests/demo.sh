@@ -1,30 +1,31 @@
 #!/usr/bin/env bash
-# The guide's node work with the real terraform, on a test node made of Talos's own modules: apply, an edit by hand, the
-# plan that shows it, the apply that mends it, the driver's status, destroy, and the node's own bytes back. It leaves
-# nothing behind.
+# The guide's work with the real terraform, on a test node made of Talos's own modules and on a real Kubernetes control
+# plane whose nodes and pods are played: apply, edits by hand in both, the one plan that shows them, the apply that mends
+# them, the driver's status, destroy, and the node's own bytes back. It leaves nothing behind.
 #
 #   demo.sh [terraform|tofu] [1.8 ... 1.14]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cli=${1:-terraform}
-talos=${2:-1.13}
+talos=${2:-1.12}
 tools=$root/target/tools
 node=10.0.0.5
 
 # Only what this needs, so that a fresh machine waits for no more than that.
-"$root/acceptance-tests/tools/build.sh" "$cli" talosctl
+"$root/acceptance-tests/tools/build.sh" "$cli" talosctl kubernetes
 "$root/acceptance-tests/talos-node/build.sh" "$tools" "$talos"
+(cd "$root" && cargo build --quiet --locked --package cluster --bin cluster)
 program=$tools/$cli
 if [ "$cli" = terraform ]; then program=$(command -v terraform || echo "$program"); fi
 
 work=$(mktemp -d)
-node_process=
+processes=()
 leave() {
-    # By its id, and waited for: nothing of the demo outlives it.
-    if [ -n "$node_process" ]; then
-        kill "$node_process" 2>/dev/null || true
-        wait "$node_process" 2>/dev/null || true
-    fi
+    # By their ids, and waited for: nothing of the demo outlives it.
+    for process in "${processes[@]}"; do
+        kill "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap leave EXIT
@@ -39,11 +40,35 @@ run() {
 echo '{"nodes": [{"name": "10.0.0.5", "hostname": "gpu-1"}]}' >"$work/script.json"
 "$tools/talos-node-$talos" --listen 127.0.0.1:0 --dir "$work/node" --script "$work/script.json" \
     --log "$work/calls.jsonl" >"$work/ready" &
-node_process=$!
-until grep -q '^ready ' "$work/ready"; do
-    kill -0 "$node_process"
+processes+=($!)
+
+# A control plane. It ends with its input, which only this script holds: so it ends however this script does.
+mkdir "$work/kubernetes"
+mkfifo "$work/held"
+exec 9<>"$work/held"
+"${CARGO_TARGET_DIR:-$root/target}/debug/cluster" --dir "$work/kubernetes" >"$work/cluster-ready" <"$work/held" 9>&- &
+processes+=($!)
+until grep -q '^ready ' "$work/ready" && grep -q '^ready ' "$work/cluster-ready"; do
+    for process in "${processes[@]}"; do kill -0 "$process"; done
     sleep 0.05
 done
+kubectl() { "$tools/kubectl" --kubeconfig "$work/kubernetes/kubeconfig" "$@"; }
+# The same node as the cluster sees it, and what nvidia-smi will print there.
+kubectl create --filename - >/dev/null <<END
+apiVersion: v1
+kind: Node
+metadata:
+  name: gpu-1
+  labels: {kubernetes.io/hostname: gpu-1, nvidia.com/gpu.present: "true"}
+  annotations: {kwok.x-k8s.io/node: fake}
+status:
+  capacity: {cpu: "8", memory: 32Gi, pods: "110", nvidia.com/gpu: "1"}
+  allocatable: {cpu: "8", memory: 32Gi, pods: "110", nvidia.com/gpu: "1"}
+  nodeInfo: {osImage: Talos (v$talos.0), architecture: amd64, operatingSystem: linux, kernelVersion: "", containerRuntimeVersion: "",
+    kubeletVersion: "", kubeProxyVersion: "", bootID: "", machineID: "", systemUUID: ""}
+END
+kubectl label namespace default pod.test/scripted= >/dev/null
+kubectl annotate namespace default pod.test/log="$(cat "$root/acceptance-tests/demo-nvidia-smi.txt")" >/dev/null
 talosctl() { "$tools/talosctl" --talosconfig "$work/node/talosconfig" --nodes "$node" "$@"; }
 configuration() { talosctl get machineconfig v1alpha1 --output 'jsonpath={.spec}'; }
 
@@ -67,7 +92,8 @@ END
 cp -R "$root/examples/demo" "$work/demo"
 export TF_CLI_CONFIG_FILE=$work/cli.tfrc CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1 TF_INPUT=0 HOME=$work/home
 export TF_VAR_talosconfig=$work/node/talosconfig TF_VAR_gpu_nodes="[\"$node\"]"
-unset TALOSCONFIG TF_LOG TF_CLI_ARGS TF_DATA_DIR TF_WORKSPACE
+export TF_VAR_kubeconfig=$work/kubernetes/kubeconfig
+unset TALOSCONFIG KUBECONFIG KUBE_CONFIG_PATH KUBE_CONFIG_PATHS TF_LOG TF_CLI_ARGS TF_DATA_DIR TF_WORKSPACE
 bold= plain=
 if [ -t 1 ]; then
     bold=$(printf '\033[1m') plain=$(printf '\033[0m')
@@ -79,7 +105,7 @@ say "Node $node runs Talos $talos and has nothing of NVIDIA in its configuration
 configuration >"$work/before"
 grep -c nvidia "$work/before" | sed 's/$/ lines of its configuration name nvidia/' || true
 
-say "The guide's patch, as code"
+say "The guide, as code: patch, runtime class, nvidia-smi in a pod"
 run init
 run apply -auto-approve
 
@@ -107,15 +133,19 @@ END
 chmod +x "$work/editor"
 EDITOR=$work/editor talosctl edit machineconfig --mode no-reboot
 
-say "The plan shows it"
+say "And somebody sends the runtime class's pods to other nodes"
+echo "\$ kubectl patch runtimeclass nvidia"
+kubectl patch runtimeclass nvidia --type merge --patch '{"scheduling": {"nodeSelector": {"nvidia.com/gpu.present": "maybe"}}}'
+
+say "One plan shows both"
 code=0
 run plan -detailed-exitcode -out=mend || code=$?
 if [ "$code" -ne 2 ]; then
-    echo "the plan does not show the edit: exit code $code" >&2
+    echo "the plan does not show the edits: exit code $code" >&2
     exit 1
 fi
 
-say "The apply mends it"
+say "The apply mends them"
 run apply mend
 run plan -detailed-exitcode
 
@@ -124,6 +154,10 @@ run output drivers
 
 say "And all of it is taken back"
 run destroy -auto-approve
+if kubectl get runtimeclass nvidia >/dev/null 2>&1; then
+    echo "the runtime class is still there" >&2
+    exit 1
+fi
 configuration >"$work/after"
 cmp "$work/before" "$work/after"
 say "the node's configuration is byte for byte what it was ($(wc -c <"$work/after" | tr -d ' ') bytes)"

@@ -1,4 +1,4 @@
-# What `make demo` applies: the guide's node work for every GPU node of a cluster.
+# What `make demo` applies: the guide's work, for the GPU nodes of a cluster and for the cluster itself.
 
 terraform {
   required_providers {
@@ -12,6 +12,9 @@ provider "nvidia" {
   talos = {
     config_path = var.talosconfig
   }
+  kubernetes = {
+    config_path = var.kubeconfig
+  }
 }
 
 # Loads NVIDIA's kernel modules and sets what the guide sets, on each node, without a reboot.
@@ -23,6 +26,27 @@ resource "talos_nvidia_node_patch" "gpu" {
   for_each = var.gpu_nodes
 
   node = each.value
+}
+
+# Pods that ask for `runtimeClassName: nvidia` get NVIDIA's runtime, on nodes that have a GPU. It is made when the nodes
+# can do what it promises.
+resource "nvidia_runtime_class" "nvidia" {
+  scheduling = {
+    node_selector = {
+      "nvidia.com/gpu.present" = "true"
+    }
+  }
+
+  depends_on = [talos_nvidia_node_patch.gpu]
+}
+
+# nvidia-smi in a pod, as the guide ends. It runs again when Talos was upgraded on one of the nodes.
+resource "nvidia_smoke_test" "gpu" {
+  runtime_class_name = nvidia_runtime_class.nvidia.name
+
+  triggers = {
+    for node, patch in talos_nvidia_node_patch.gpu : node => patch.talos_version
+  }
 }
 
 # What is there of the driver on each node, read after the patch has changed it.

@@ -20,3 +20,8 @@ output "drivers" {
     }
   }
 }
+
+output "smoke_test" {
+  description = "What nvidia-smi found in a pod."
+  value       = "${nvidia_smoke_test.gpu.node}: driver ${nvidia_smoke_test.gpu.driver_version}, ${join(", ", nvidia_smoke_test.gpu.detected_gpus)}"
+}

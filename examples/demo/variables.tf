@@ -3,6 +3,11 @@ variable "talosconfig" {
   type        = string
 }
 
+variable "kubeconfig" {
+  description = "Path of the kubeconfig of the cluster that the nodes belong to."
+  type        = string
+}
+
 variable "gpu_nodes" {
   description = "Addresses of the nodes that have a GPU."
   type        = set(string)
