@@ -116,6 +116,21 @@ fn an_edit_by_hand_shows_on_the_attribute_and_is_mended(case: &Case) -> Result<(
 }
 harness::on_one_minor!(an_edit_by_hand_shows_on_the_attribute_and_is_mended);
 
+fn a_label_that_went_and_came_back_in_other_hands_is_still_ours(case: &Case) -> Result<()> {
+    let cluster = case.cluster()?;
+    let name = cluster.unique("back");
+    let workspace = case.workspace_over(&cluster.kubeconfig(), &class(&name, "labels = { a = \"1\" }"))?;
+    workspace.apply()?;
+    cluster.kubectl(&["label", "runtimeclass", &name, "a-"])?.succeeded()?;
+    workspace.refresh()?;
+    assert_eq!(workspace.state()?.values(ADDRESS)?["labels"], json!({}));
+    cluster.kubectl(&["label", "runtimeclass", &name, "a=theirs"])?.succeeded()?;
+    expect_drift_and_mend(&workspace, "labels")?;
+    assert_eq!(live(cluster, &name)?["metadata"]["labels"], json!({"a": "1"}));
+    workspace.destroy().map(drop)
+}
+harness::on_one_minor!(a_label_that_went_and_came_back_in_other_hands_is_still_ours);
+
 fn what_others_add_is_left_alone(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
     let name = cluster.unique("foreign");
