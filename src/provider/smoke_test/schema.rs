@@ -67,11 +67,11 @@ pub(super) fn schema() -> Schema {
     let mut attributes = vec![
         Attribute::optional("name", text())
             .default_to("nvidia-smoke-test")
-            .describe("Name of the pod. Tests of one name in one apply run one after another.")
+            .describe("Name of the pod. Default: `nvidia-smoke-test`. Tests of one name in one apply run one after another.")
             .validate(validators::text("a DNS subdomain", "Invalid pod name", names::subdomain)),
         Attribute::optional("namespace", text())
             .default_to("default")
-            .describe("Namespace of the pod, which must exist. The pod satisfies the pod security standard `restricted` unless `run_as_user` is 0.")
+            .describe("Namespace of the pod, which must exist. Default: `default`. The pod satisfies the pod security standard `restricted` unless `run_as_user` is 0.")
             .validate(validators::text("a DNS label", "Invalid namespace", names::label)),
         Attribute::optional("image", text())
             .default_to(IMAGE)
@@ -82,7 +82,7 @@ pub(super) fn schema() -> Schema {
             .validate(rule("at least a program", command)),
         Attribute::optional("runtime_class_name", text())
             .default_to("nvidia")
-            .describe("RuntimeClass of the pod. An empty string: none, for nodes where NVIDIA's runtime is the default or GPUs come by CDI.")
+            .describe("RuntimeClass of the pod. Default: `nvidia`. An empty string: none, for nodes where NVIDIA's runtime is the default or GPUs come by CDI.")
             .validate(validators::text("a DNS subdomain, or empty", "Invalid runtime class", |given| {
                 if given.is_empty() { Ok(()) } else { names::subdomain(given) }
             })),
@@ -97,7 +97,7 @@ pub(super) fn schema() -> Schema {
             .validate(rule("as the API takes them", tolerations)),
         Attribute::optional("gpus", Type::Number)
             .default_to(1)
-            .describe("GPUs to ask for: the limit `nvidia.com/gpu`, so that the device plugin is tested too. `0`: no limit, as in the guide, which tests the driver and the runtime alone.")
+            .describe("GPUs to ask for: the limit `nvidia.com/gpu`. Default: 1, so that the device plugin is tested too. `0`: no limit, as in the guide, which tests the driver and the runtime alone.")
             .validate(rule("a whole number from 0 to 1024", gpus)),
         Attribute::optional("run_as_user", Type::Number)
             .default_to(NOBODY)
