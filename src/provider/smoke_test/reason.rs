@@ -179,7 +179,8 @@ impl Evidence<'_> {
             Some(Reason::Tainted(said.to_owned()))
         } else if said.contains("Insufficient ") || said.contains("Too many pods") {
             Some(Reason::NoRoom(said.to_owned()))
-        } else if said.contains("didn't match") || said.contains("no nodes available") {
+        } else if ["didn't match", "didn't satisfy plugin", "no nodes available"].iter().any(|mark| said.contains(mark))
+        {
             Some(Reason::NoNodeFits)
         } else {
             None

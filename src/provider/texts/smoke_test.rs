@@ -182,13 +182,13 @@ fn ended(ending: &Ending, test: &Test) -> (&'static str, String) {
 /// State, events and log.
 fn shown(evidence: &Evidence<'_>) -> String {
     let mut text = format!("State: {}\n", state(evidence.pod));
-    let events = evidence.events;
+    let events = event_lines(evidence.events);
     if !events.is_empty() {
         text.push_str("Events:\n");
     }
-    for event in &events[events.len().saturating_sub(EVENTS)..] {
+    for line in &events[events.len().saturating_sub(EVENTS)..] {
         // Writing into a String cannot fail.
-        let _ = writeln!(text, "  {}", event_line(event));
+        let _ = writeln!(text, "  {line}");
     }
     let (log, is_cut) = log::shown(evidence.log);
     if log.trim().is_empty() {
@@ -202,9 +202,20 @@ fn shown(evidence: &Evidence<'_>) -> String {
     text
 }
 
-fn event_line(event: &Event) -> String {
-    let count = if event.count > 1 { format!(" ({} times)", event.count) } else { String::new() };
-    format!("{}{count}: {}", event.reason, event.message.trim())
+/// One line for each thing that was reported, in the order in which it was last.
+fn event_lines(events: &[Event]) -> Vec<String> {
+    let mut lines: Vec<(&str, &str, u64)> = Vec::new();
+    for event in events {
+        let (reason, message) = (event.reason.as_str(), event.message.trim());
+        let same = lines.iter().position(|(r, m, _)| (*r, *m) == (reason, message));
+        let before = same.map_or(0, |at| lines.remove(at).2);
+        lines.push((reason, message, before + event.count));
+    }
+    let line = |(reason, message, count): (&str, &str, u64)| match count {
+        0 | 1 => format!("{reason}: {message}"),
+        _ => format!("{reason} ({count} times): {message}"),
+    };
+    lines.into_iter().map(line).collect()
 }
 
 fn state(pod: Pod<'_>) -> String {
@@ -254,20 +265,22 @@ mod tests {
     fn a_failure_reads_from_the_reason_to_the_log() {
         let terminated = json!({"terminated": {"exitCode": 9, "reason": "Error", "message": "as in the log"}});
         let status = json!({"phase": "Failed", "containerStatuses": [{"state": terminated}]});
-        let event = Event {
+        let event = |reason: &str, message: &str| Event {
             warning: false,
-            reason: "Pulled".into(),
-            message: "Container image already present".into(),
-            count: 2,
+            reason: reason.into(),
+            message: message.into(),
+            count: 1,
             last_seen: String::new(),
             source: String::new(),
             about: String::new(),
         };
-        let (summary, detail) = said(&Ending::Failed, status, &[event], "No devices were found\n");
+        let events =
+            [event("Pulled", "Container image"), event("Started", "Started"), event("Pulled", "Container image")];
+        let (summary, detail) = said(&Ending::Failed, status, &events, "No devices were found\n");
         assert_eq!(summary, "The smoke test failed");
         let begins = "Pod default/nvidia-smoke-test on node gpu-1 ran `nvidia-smi`, which failed. The driver of node gpu-1 runs and finds no GPU";
         assert!(detail.starts_with(begins), "{detail}");
-        let ends = "State: Failed, container ended with exit code 9 (Error).\nEvents:\n  Pulled (2 times): Container image already present\nLog:\n  No devices were found\n\nNothing is in the state: the next apply tests again.";
+        let ends = "State: Failed, container ended with exit code 9 (Error).\nEvents:\n  Started: Started\n  Pulled (2 times): Container image\nLog:\n  No devices were found\n\nNothing is in the state: the next apply tests again.";
         assert!(detail.ends_with(ends), "{detail}");
     }
 

@@ -140,6 +140,7 @@ fn the_scheduler_is_understood() {
             Reason::NoRoom("0/1 nodes are available: 1 Insufficient cpu.".into()),
         ),
         ("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.", Reason::NoNodeFits),
+        ("0/2 nodes are available: 2 node(s) didn't satisfy plugin(s) [NodeAffinity].", Reason::NoNodeFits),
         ("no nodes available to schedule pods", Reason::NoNodeFits),
     ] {
         let (reason, hopeless) = judge(unschedulable(&format!("{said}{tail}")), &[], "", Some(&nodes));

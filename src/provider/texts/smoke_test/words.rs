@@ -69,8 +69,9 @@ const NODES: usize = 10;
 
 fn no_gpu_free(test: &Test, nodes: &[NodeGpus]) -> String {
     let may_be = |node: &&NodeGpus| test.node_name.as_ref().is_none_or(|name| *name == node.name);
-    let mut with: Vec<String> =
-        nodes.iter().filter(may_be).filter(|node| node.capacity > 0).map(NodeGpus::words).collect();
+    let registered: Vec<&NodeGpus> = nodes.iter().filter(may_be).filter(|node| node.capacity > 0).collect();
+    let is_lost = registered.iter().all(|node| node.allocatable == 0);
+    let mut with: Vec<String> = registered.into_iter().map(NodeGpus::words).collect();
     if with.len() > NODES {
         let more = with.split_off(NODES).len();
         with.push(format!("{more} more nodes have some"));
@@ -79,6 +80,7 @@ fn no_gpu_free(test: &Test, nodes: &[NodeGpus]) -> String {
         (true, ..) => "Which nodes have any could not be read.".to_owned(),
         (false, true, Some(name)) => format!("Node {name} has registered none: the device plugin does not run there, or finds none. Look at its pod there, at its RuntimeClass, and at the labels that it wants of a node."),
         (false, true, None) => "No node of the cluster has registered any: the device plugin does not run, or finds none. Look at its pods, at their RuntimeClass, and at the labels that they want of a node.".to_owned(),
+        (false, false, _) if is_lost => format!("By node: {}. What has registered GPUs and offers 0 has lost its device plugin, or the plugin holds them for broken: look at its pod there.", list(&with)),
         (false, false, _) => format!("By node: {}. They are taken by other pods, too few, or on a node that this one may not use.", list(&with)),
     };
     let (wanted, unit) = (test.gpus, if test.gpus == 1 { "GPU" } else { "GPUs" });
@@ -135,7 +137,11 @@ mod tests {
             (vec![], None, "could not be read"),
             (vec![gpus("cpu-1", 0, 0)], None, "No node of the cluster has registered any"),
             (some(), None, "By node: gpu-1 has 4 and gpu-2 has 0 of 4."),
-            (some(), Some("gpu-2"), "By node: gpu-2 has 0 of 4."),
+            (
+                some(),
+                Some("gpu-2"),
+                "By node: gpu-2 has 0 of 4. What has registered GPUs and offers 0 has lost its device plugin",
+            ),
             (some(), Some("cpu-1"), "Node cpu-1 has registered none"),
             (many, None, "gpu-9 has 1 and 3 more nodes have some."),
         ] {
