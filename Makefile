@@ -10,7 +10,7 @@ help:
 	@echo "make bench  start, memory, size, and plans of up to 1,000 nodes"
 	@echo "make proof  10,000 generated machine configurations through the editor, judged by Talos's parser"
 	@echo "make docs   the registry's pages, from the schema"
-	@echo "make release  what the registries take, for every platform, into target/release-files"
+	@echo "make release  what the registries take, for the platforms that this machine can build, into target/release-files"
 	@echo "make matrix   the main case with every version of both command lines (an hour at first)"
 	@echo "make clean  everything that was built"
 
