@@ -16,6 +16,7 @@ use crate::error::{Call, Error, ErrorKind, Place};
 use crate::object::{Kind, NotAnObject, Object, ObjectRef};
 use crate::settings::{Settings, SettingsError};
 
+mod contents;
 mod events;
 mod logs;
 mod watch;

@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use plugin::{Context, DataSource, Diagnostics, Provider, Resource, Schema, Value};
 
 use crate::{
-    clusters::Clusters, driver_status::DriverStatus, node_patch::NodePatch, nodes::Nodes, runtime_class::RuntimeClass,
-    smoke_test::SmokeTest,
+    clusters::Clusters, device_plugin_release::DevicePluginRelease, driver_status::DriverStatus, node_patch::NodePatch,
+    nodes::Nodes, runtime_class::RuntimeClass, smoke_test::SmokeTest,
 };
 
 /// The provider `nvidia`.
@@ -50,6 +50,7 @@ impl Provider for Nvidia {
         vec![
             Arc::new(NodePatch::new(Arc::clone(&self.nodes))),
             Arc::new(RuntimeClass::new(Arc::clone(&self.clusters))),
+            Arc::new(DevicePluginRelease::new(Arc::clone(&self.clusters))),
             Arc::new(SmokeTest::new(Arc::clone(&self.clusters))),
         ]
     }

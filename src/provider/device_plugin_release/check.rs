@@ -4,6 +4,7 @@
 //! Each finding stands on its attribute. A part that is still unknown is passed over: the plan of the apply sees it.
 
 use plugin::{Diagnostics, Field, Path, Value};
+#[cfg(test)]
 use serde_json::Value as Json;
 
 use super::{
@@ -205,6 +206,7 @@ fn pace(object: &Value, diagnostics: &mut Diagnostics) {
 }
 
 /// The values of a release that helm made, as attributes cannot all say them.
+#[cfg(test)]
 pub(super) fn is_faithful(chart: Chart, theirs: &Json, ours: &Json) -> bool {
     match (Values::over_defaults(chart, theirs), Values::over_defaults(chart, ours)) {
         (Ok(theirs), Ok(ours)) => theirs == ours,

@@ -12,7 +12,7 @@ use super::{
 
 /// Which object it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
+pub(crate) struct Key {
     pub(super) kind: String,
     /// None for what belongs to the cluster.
     pub(super) namespace: Option<String>,

@@ -6,6 +6,7 @@
 use serde_json::Value as Json;
 
 use super::placement::{Misfit, misfit, wanted_labels};
+#[cfg(test)]
 use crate::texts::device_plugin_release as texts;
 
 /// One thing that stands in the way.
@@ -35,6 +36,18 @@ pub(crate) enum Obstacle {
     Unscheduled { pod: String, message: String },
 }
 
+impl Obstacle {
+    /// Whether it stays until somebody changes the namespace or the configuration: nothing that comes by itself, such as
+    /// a node, a label, an image or a runtime class that another resource makes, takes it away.
+    pub(super) fn is_hopeless(&self) -> bool {
+        match self {
+            Self::PodSecurity { .. } => true,
+            Self::Image { message, .. } => message.contains("InvalidImageName"),
+            _ => false,
+        }
+    }
+}
+
 /// What the cluster shows of one DaemonSet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scene<'a> {
@@ -62,8 +75,9 @@ pub(super) fn obstacles(scene: Scene<'_>) -> Vec<Obstacle> {
     once
 }
 
+#[cfg(test)]
 /// The same as summary and detail for an operator.
-pub(super) fn sentences(scene: Scene<'_>) -> Vec<(&'static str, String)> {
+fn sentences(scene: Scene<'_>) -> Vec<(&'static str, String)> {
     let (name, namespace) = (text(scene.daemon_set, "/metadata/name"), text(scene.daemon_set, "/metadata/namespace"));
     obstacles(scene).iter().map(|obstacle| texts::obstacle(name, namespace, obstacle)).collect()
 }
@@ -168,7 +182,7 @@ fn container(pod: &Json, status: &Json) -> Option<Obstacle> {
         | "RegistryUnavailable" => Some(Obstacle::Image {
             node,
             image: text(status, "/image").to_owned(),
-            message: if message.is_empty() { reason.to_owned() } else { message.to_owned() },
+            message: if message.is_empty() { reason.to_owned() } else { format!("{reason}, {message}") },
         }),
         "CrashLoopBackOff" | "CreateContainerError" | "CreateContainerConfigError" | "RunContainerError" => {
             Some(Obstacle::Crash {
@@ -300,7 +314,7 @@ mod tests {
                 vec![],
                 vec![]
             ),
-            [Obstacle::Image { node: "gpu-1".into(), image: "i:1".into(), message: "Back-off pulling".into() }]
+            [Obstacle::Image { node: "gpu-1".into(), image: "i:1".into(), message: "ImagePullBackOff, Back-off pulling".into() }]
         );
         let mut crashed = pod(json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 40s" } }));
         crashed["status"]["containerStatuses"][0]["lastState"] =

@@ -93,7 +93,7 @@ pub(super) struct Revision<'a> {
 
 /// A Secret that is no release record.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotARecord {
+pub(crate) enum NotARecord {
     /// It has no field `release`, or one that is no text.
     #[error("the Secret has no data under \"release\"")]
     NoData,

@@ -5,16 +5,16 @@ use serde_json::Value as Json;
 
 /// What a DaemonSet says of its pods.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rollout {
+pub(crate) struct Rollout {
     /// The controller has seen the newest generation.
     pub(super) is_seen: bool,
     /// Nodes that should run a pod.
-    pub(super) desired: u64,
+    pub(crate) desired: u64,
     pub(super) current: u64,
     /// Pods of the newest generation; all, where pods are only replaced when somebody deletes them.
-    pub(super) updated: u64,
+    pub(crate) updated: u64,
     pub(super) available: u64,
-    pub(super) ready: u64,
+    pub(crate) ready: u64,
 }
 
 /// How far it is.

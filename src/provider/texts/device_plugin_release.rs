@@ -1,5 +1,7 @@
 //! What `nvidia_device_plugin_release` says to operators.
 
+pub(crate) mod engine;
+
 use plugin::{Diagnostics, Path};
 
 use super::list;

@@ -1,0 +1,129 @@
+//! `nvidia_device_plugin_release` on a real cluster: the guide's release and its upgrades, drift, what stands in its way,
+//! what it leaves alone, and what is left when it is taken away.
+//!
+//! Each case has a node, a runtime class and a namespace of its own (`Ground`), and its release keeps to that node.
+
+use anyhow::{Context, Result, ensure};
+use harness::{Case, Cluster, Workspace};
+use serde_json::{Value, json};
+
+pub(crate) const ADDRESS: &str = "nvidia_device_plugin_release.this";
+
+/// Where a case works.
+pub(crate) struct Ground {
+    pub(crate) cluster: &'static Cluster,
+    /// Of the namespace, of the release and of the label that its node has.
+    pub(crate) name: String,
+    pub(crate) node: String,
+    pub(crate) class: String,
+}
+
+impl Ground {
+    pub(crate) fn new(case: &Case, prefix: &str) -> Result<Self> {
+        let ground = Self::without_node(case, prefix)?;
+        ground.cluster.node(&ground.node).label("test/release", &ground.name).gpus(2).create()?;
+        Ok(ground)
+    }
+
+    pub(crate) fn without_node(case: &Case, prefix: &str) -> Result<Self> {
+        let cluster = case.cluster()?;
+        let name = cluster.unique(prefix);
+        let (node, class) = (format!("gpu-{name}"), format!("nvidia-{name}"));
+        cluster.apply(
+            &json!({"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": class},
+                "handler": "nvidia"})
+            .to_string(),
+        )?;
+        Ok(Self { cluster, name, node, class })
+    }
+
+    /// The resource on this ground. An argument takes the place of the default of its name.
+    pub(crate) fn resource(&self, version: &str, arguments: &str) -> String {
+        let name = &self.name;
+        let defaults = [
+            ("name", format!("\"{name}\"")),
+            ("namespace", format!("\"{name}\"")),
+            ("version", format!("\"{version}\"")),
+            ("runtime_class_name", format!("\"{}\"", self.class)),
+            ("node_selector", format!("{{ \"test/release\" = \"{name}\" }}")),
+            ("affinity", "{}".to_owned()),
+            ("timeouts", "{ create = \"60s\", update = \"60s\", delete = \"60s\" }".to_owned()),
+        ];
+        let given = |name: &str| arguments.lines().any(|line| line.split('=').next().unwrap_or_default().trim() == name);
+        let mut text = "resource \"nvidia_device_plugin_release\" \"this\" {\n".to_owned();
+        for (name, value) in defaults.iter().filter(|(name, _)| !given(name)) {
+            text.push_str(&format!("  {name} = {value}\n"));
+        }
+        for line in arguments.lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text.push_str("}\n");
+        text
+    }
+
+    pub(crate) fn workspace(&self, case: &Case, version: &str, arguments: &str) -> Result<Workspace> {
+        case.workspace_over(&self.cluster.kubeconfig(), &self.resource(version, arguments))
+    }
+
+    pub(crate) fn rewrite(&self, workspace: &Workspace, version: &str, arguments: &str) -> Result<()> {
+        let rest = self.resource(version, arguments);
+        workspace.write("main.tf", &harness::main_tf_over(None, Some(&self.cluster.kubeconfig()), &rest))
+    }
+
+    /// Name of the DaemonSet of the plugin.
+    pub(crate) fn set(&self) -> String {
+        format!("{}-nvidia-device-plugin", self.name)
+    }
+
+    pub(crate) fn live(&self) -> Result<Value> {
+        self.cluster.api().get(&self.path(&self.set()))
+    }
+
+    pub(crate) fn path(&self, set: &str) -> String {
+        format!("/apis/apps/v1/namespaces/{}/daemonsets/{set}", self.name)
+    }
+
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        let mut all = vec!["--namespace", &self.name];
+        all.extend(arguments);
+        self.cluster.kubectl(&all)?.succeeded()
+    }
+
+    /// Nothing of the release is left, and neither is its namespace.
+    pub(crate) fn expect_nothing_left(&self) -> Result<()> {
+        let selector = format!("app.kubernetes.io/instance={}", self.name);
+        let roles = self.kubectl(&["get", "clusterroles,clusterrolebindings", "-o", "name", "-l", &selector])?;
+        ensure!(roles.trim().is_empty(), "left are {roles}");
+        assert_eq!(self.cluster.api().find(&format!("/api/v1/namespaces/{}", self.name))?, None);
+        Ok(())
+    }
+
+    pub(crate) fn take_node_away(&self) -> Result<()> {
+        self.cluster.api().delete(&format!("/api/v1/nodes/{}", self.node))
+    }
+}
+
+pub(crate) fn expect_settled(workspace: &Workspace) -> Result<()> {
+    workspace.plan()?.expect_empty().context("with refresh")?;
+    workspace.plan_with(&["-refresh=false"])?.expect_empty().context("without refresh")
+}
+
+fn it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "whole")?;
+    let workspace = ground.workspace(case, "0.17.4", "")?;
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["create"]);
+    workspace.apply_plan()?;
+    let made = ground.live()?;
+    assert_eq!(made["spec"]["template"]["spec"]["runtimeClassName"], json!(ground.class));
+    assert_eq!(made["metadata"]["managedFields"][0]["manager"], "helm");
+    assert_eq!(made["status"]["numberReady"], 1);
+    let state = workspace.state()?;
+    assert_eq!(state.values(ADDRESS)?["revision"], 1);
+    assert_eq!(state.values(ADDRESS)?["app_version"], "0.17.4");
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+harness::on_one_minor!(it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away);

@@ -1,0 +1,186 @@
+//! One object of a release on the cluster: whose it is, applied, deleted.
+//!
+//! An object is the release's by Helm's own rule: the label and the two annotations that Helm puts on what it makes.
+
+use std::time::Duration;
+
+use kubernetes::{
+    Apply, Cluster, Error, ErrorKind, Limits, Object, ObjectRef, Preconditions, Propagation, drift,
+};
+use serde_json::{Map, Value as Json, json};
+
+use super::{MANAGER, manifest, values::Release};
+
+/// On objects of a create without a release record, until it has ended.
+pub(super) const UNDER_WAY: &str = "terraform-provider-nvidia/under-way";
+
+/// How long it is looked at what became of a call that got no answer.
+pub(super) const AFTERWARDS: Duration = Duration::from_secs(10);
+
+/// As it is sent. Rendered objects have a kind and a name.
+pub(super) fn sendable(object: &Json, release: &Release, is_under_way: bool) -> Option<Object> {
+    let mut applied = manifest::applied(object, release);
+    if is_under_way {
+        applied["metadata"]["annotations"][UNDER_WAY] = json!("create");
+    }
+    Object::new(applied).ok()
+}
+
+/// Where an object that is owned stands; `None` for a kind that this provider does not know.
+pub(super) fn place(owned: &Json) -> Option<ObjectRef> {
+    Object::new(owned.clone()).ok()?.reference().ok()
+}
+
+/// Whether an object belongs to a release.
+pub(super) fn belongs(live: &Object, release: &Release) -> bool {
+    let is = |pointer: &str, text: &str| live.at(pointer).and_then(Json::as_str) == Some(text);
+    is("/metadata/annotations/meta.helm.sh~1release-name", &release.name)
+        && is("/metadata/annotations/meta.helm.sh~1release-namespace", &release.namespace)
+        && is("/metadata/labels/app.kubernetes.io~1managed-by", "Helm")
+}
+
+/// Whether a create without a record has made it and not ended.
+pub(super) fn is_under_way(live: &Object) -> bool {
+    live.at("/metadata/annotations").and_then(|all| all.get(UNDER_WAY)).is_some()
+}
+
+/// Whether an object has what is sent, and nothing of ours that is no longer sent.
+pub(super) fn is_as_sent(sent: &Object, before: Option<&Json>, live: &Object) -> bool {
+    let was = before.and_then(|before| Object::new(before.clone()).ok());
+    let dropped = was.is_some_and(|was| !drift::differences(&was, sent).is_empty());
+    !dropped && drift::differences(sent, live).is_empty() && helms_updates(live).is_none()
+}
+
+/// Applies an object that is ours or not there: what others have set of its fields becomes ours again.
+pub(super) async fn apply(
+    cluster: &Cluster,
+    sent: &Object,
+    live: Option<&Object>,
+    limits: &Limits,
+) -> Result<Object, Error> {
+    let mut sent = sent.clone();
+    if let Some(live) = live {
+        hand_over(cluster, live, limits).await?;
+        // With the uid an apply never makes anew what somebody deleted in between.
+        sent = with_uid(&sent, live.uid());
+    }
+    let apply = Apply { manager: MANAGER, force: live.is_some(), dry_run: false };
+    cluster.apply(&sent, apply, limits).await.map(|applied| applied.object)
+}
+
+fn with_uid(object: &Object, uid: &str) -> Object {
+    let mut json = object.clone().into_json();
+    json["metadata"]["uid"] = json!(uid);
+    Object::new(json).unwrap_or_else(|_| object.clone())
+}
+
+/// The managed fields of an object with what helm has written without server-side apply counted as applied, as helm does
+/// it when it changes over. `None`: there is nothing of that kind.
+///
+/// Without it a field that leaves the release would stay, held by helm's own older entry.
+fn helms_updates(live: &Object) -> Option<Json> {
+    let entries = live.at("/metadata/managedFields").and_then(Json::as_array)?;
+    let is_helms = |entry: &Json, operation: &str| {
+        entry["operation"] == operation && entry["manager"] == MANAGER && entry.get("subresource").is_none()
+    };
+    let updates: Vec<&Json> = entries.iter().filter(|entry| is_helms(entry, "Update")).collect();
+    let mut merged = (*updates.first()?).clone();
+    merged["operation"] = json!("Apply");
+    let applied = entries.iter().filter(|entry| is_helms(entry, "Apply"));
+    for entry in updates.iter().copied().skip(1).chain(applied) {
+        union(&mut merged["fieldsV1"], &entry["fieldsV1"]);
+    }
+    let others = entries.iter().filter(|entry| !is_helms(entry, "Update") && !is_helms(entry, "Apply"));
+    Some(std::iter::once(merged).chain(others.cloned()).collect())
+}
+
+fn union(fields: &mut Json, more: &Json) {
+    let Json::Object(more) = more else { return };
+    if !fields.is_object() {
+        *fields = Json::Object(Map::new());
+    }
+    let Json::Object(fields) = fields else { return };
+    for (name, inner) in more {
+        union(fields.entry(name.clone()).or_insert_with(|| json!({})), inner);
+    }
+}
+
+async fn hand_over(cluster: &Cluster, live: &Object, limits: &Limits) -> Result<(), Error> {
+    let (Some(fields), Ok(at)) = (helms_updates(live), live.reference()) else { return Ok(()) };
+    let patch = json!({"metadata": {"resourceVersion": live.resource_version(), "managedFields": fields}});
+    cluster.patch(&at, MANAGER, &patch, limits).await.map(drop)
+}
+
+/// What became of an object that was to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removed {
+    Gone,
+    /// It belongs to somebody else.
+    Foreign,
+}
+
+/// Deletes an object of the release, and waits until it is gone, with its pods where it has some.
+pub(super) async fn remove(
+    cluster: &Cluster,
+    at: &ObjectRef,
+    release: &Release,
+    limits: &Limits,
+) -> Result<Removed, Error> {
+    let Some(live) = cluster.get(at, limits).await? else { return Ok(Removed::Gone) };
+    if !belongs(&live, release) {
+        return Ok(Removed::Foreign);
+    }
+    let uid = Some(live.uid().to_owned());
+    let only = Preconditions { uid: uid.clone(), resource_version: None };
+    match cluster.delete(at, &only, Propagation::Foreground, limits).await {
+        Ok(false) => return Ok(Removed::Gone),
+        Ok(true) => {}
+        Err(error) if matches!(error.kind(), ErrorKind::Changed(_)) => return Ok(Removed::Foreign),
+        Err(error) => return Err(error),
+    }
+    cluster.wait_until_gone(at, uid.as_deref(), limits).await?;
+    Ok(Removed::Gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(managed: Json) -> Object {
+        Object::new(json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {
+            "name": "a", "namespace": "b", "managedFields": managed,
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "n"},
+        }}))
+        .unwrap()
+    }
+
+    #[test]
+    fn an_object_belongs_to_the_release_that_helm_noted_on_it() {
+        let release = |name: &str, namespace: &str| Release { name: name.into(), namespace: namespace.into() };
+        assert!(belongs(&live(json!([])), &release("r", "n")));
+        assert!(!belongs(&live(json!([])), &release("r", "other")));
+        assert!(!belongs(&live(json!([])), &release("other", "n")));
+    }
+
+    #[test]
+    fn what_helm_wrote_without_apply_is_counted_as_applied() {
+        let fields = |name: &str| json!({"f:spec": {name: {}}});
+        let entry = |manager: &str, operation: &str, name: &str| {
+            json!({"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields(name)})
+        };
+        let mut status = entry("helm", "Update", "f:d");
+        status["subresource"] = json!("status");
+        let object = live(json!([
+            entry("helm", "Apply", "f:a"),
+            entry("helm", "Update", "f:b"),
+            entry("other", "Update", "f:c"),
+            status,
+        ]));
+        let merged = helms_updates(&object).unwrap();
+        assert_eq!(merged.as_array().map(Vec::len), Some(3));
+        assert_eq!(merged[0]["operation"], "Apply");
+        assert_eq!(merged[0]["fieldsV1"], json!({"f:spec": {"f:a": {}, "f:b": {}}}));
+        assert_eq!(helms_updates(&live(json!([entry("helm", "Apply", "f:a"), entry("x", "Update", "f:b")]))), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! Read: what the release owns of each object as it stands, and a revision that somebody else has made since.
+//!
+//! A newer revision that helm deployed is read as an import would read it, so that a plan shows the version and the values
+//! that differ and not only the objects.
+
+use futures_util::future::try_join_all;
+use kubernetes::{Cluster, Error, Limits, Object, drift};
+use plugin::{Applied, Context, Diagnostics, ReadRequest, Value};
+use serde_json::Value as Json;
+
+use super::{
+    import, manifest,
+    memory::Memory,
+    namespace, objects,
+    record::{Record, Status},
+    records::{NoRecords, Records},
+    values::Release,
+    wanted::{Manner, Wanted, manifest_value, release, timeouts},
+};
+use crate::{
+    clusters::{Clusters, NoCluster, refresh_limits},
+    texts::device_plugin_release::engine::Say,
+};
+
+pub(super) async fn read(
+    clusters: &Clusters,
+    context: &Context,
+    request: ReadRequest,
+    diagnostics: &mut Diagnostics,
+) -> Option<Applied> {
+    let ReadRequest { state, private } = request;
+    let Some(release) = release(&state) else { return Some(Applied { state, private }) };
+    let mut say = Say::new(&release, diagnostics);
+    let kept = Applied { state: state.clone(), private: private.clone() };
+    let cluster = match clusters.cluster() {
+        Ok(cluster) => cluster,
+        Err(NoCluster::Unknown(attribute)) => {
+            say.not_refreshed_unknown(&attribute);
+            return Some(kept);
+        }
+        Err(why) => {
+            say.no_cluster(&why);
+            return Some(kept);
+        }
+    };
+    let span = timeouts(&state).read;
+    let look = Look { cluster: &cluster, limits: refresh_limits(span, context), release: &release };
+    // The nodes are for a warning in the plan, which makes no call of its own when nothing changes.
+    let (looked, _) = tokio::join!(look.at(state, Memory::of(&private)), clusters.talos_nodes(&cluster, context));
+    match looked {
+        Ok(Some((applied, memory))) => {
+            for at in memory.objects.iter().filter_map(objects::place) {
+                clusters.note_ours(&at);
+            }
+            Some(applied)
+        }
+        Ok(None) => None,
+        Err(why) => {
+            say.no_records(&why, "Reading", span);
+            Some(kept)
+        }
+    }
+}
+
+struct Look<'a> {
+    cluster: &'a Cluster,
+    limits: Limits,
+    release: &'a Release,
+}
+
+impl Look<'_> {
+    /// The object and what is remembered; `None` when nothing of the release is left.
+    async fn at(&self, mut state: Value, mut memory: Memory) -> Result<Option<(Applied, Memory)>, NoRecords> {
+        let records = match Manner::of(&state).writes_record {
+            true => Records::read(self.cluster, self.release, &self.limits).await?,
+            false => Records::default(),
+        };
+        match newer(&records, &memory) {
+            Newer::Nothing => {}
+            Newer::Begun => memory.unfinished = true,
+            Newer::Deployed(record) => drop(import::adopt(&mut state, &mut memory, record)),
+        }
+        let latest = records.history.latest().map(|record| i64::from(record.number()));
+        let lives = self.lives(&memory).await?;
+        let is_empty = latest.is_none() && lives.iter().all(Option::is_none);
+        if is_empty && !self.has_namespace(&memory).await? {
+            return Ok(None);
+        }
+        state.set("revision", if latest.is_some() { memory.revision.map(i64::from).into() } else { Value::Null });
+        state.set("manifest", manifest_value(&standing(&state, &memory, &lives)));
+        Ok(Some((Applied { state, private: memory.to_private() }, memory)))
+    }
+
+    async fn lives(&self, memory: &Memory) -> Result<Vec<Option<Object>>, Error> {
+        let looks = memory.objects.iter().map(|owned| async move {
+            match objects::place(owned) {
+                Some(at) => self.cluster.get(&at, &self.limits).await,
+                None => Ok(None),
+            }
+        });
+        try_join_all(looks).await
+    }
+
+    async fn has_namespace(&self, memory: &Memory) -> Result<bool, Error> {
+        let Some(uid) = &memory.namespace else { return Ok(false) };
+        let live = self.cluster.get(&namespace::place(self.release), &self.limits).await?;
+        Ok(live.is_some_and(|live| live.uid() == uid && !live.is_going()))
+    }
+}
+
+/// What others have written into the records since the last apply.
+enum Newer<'a> {
+    Nothing,
+    /// A revision that did not end well, or has not ended.
+    Begun,
+    Deployed(&'a Record),
+}
+
+fn newer<'a>(records: &'a Records, memory: &Memory) -> Newer<'a> {
+    match records.history.latest() {
+        Some(latest) if Some(latest.number()) != memory.revision => match latest.status() {
+            Status::Deployed => Newer::Deployed(latest),
+            _ => Newer::Begun,
+        },
+        _ => Newer::Nothing,
+    }
+}
+
+/// Our fields of the objects that are there. What means the same is said in the words of today's rendering.
+fn standing(state: &Value, memory: &Memory, lives: &[Option<Object>]) -> Vec<Json> {
+    let rendered = Wanted::of(state).map(|wanted| wanted.owned()).unwrap_or_default();
+    let words = |owned: &Json| -> Option<Object> {
+        let ours = Object::new(owned.clone()).ok()?;
+        let key = manifest::Key::of(owned);
+        let today = rendered.iter().find(|object| manifest::Key::of(object) == key).cloned();
+        let today = today.and_then(|today| Object::new(today).ok());
+        let is_same = |today: &Object| {
+            drift::differences(today, &ours).is_empty() && drift::differences(&ours, today).is_empty()
+        };
+        Some(today.filter(is_same).unwrap_or(ours))
+    };
+    let each = memory.objects.iter().zip(lives).filter_map(|(owned, live)| {
+        let (ours, live) = words(owned).zip(live.as_ref())?;
+        Some(drift::standing(&ours, live))
+    });
+    each.collect()
+}
