@@ -9,6 +9,7 @@ resource "talos_nvidia_node_patch" "this" {
   node            = each.value.address
   endpoint        = each.value.endpoint
   kernel_modules  = each.value.kernel_modules
+  sysctls         = each.value.sysctls
   default_runtime = each.value.default_runtime
   apply_mode      = each.value.apply_mode
   extension_check = var.extension_check

@@ -7,6 +7,7 @@ variable "gpu_nodes" {
       name       = string
       parameters = optional(list(string))
     })))
+    sysctls         = optional(map(string))
     default_runtime = optional(bool)
     apply_mode      = optional(string)
   }))
