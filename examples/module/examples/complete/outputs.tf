@@ -1,0 +1,4 @@
+output "nodes" {
+  description = "What became of each node."
+  value       = module.gpu.nodes
+}

@@ -1,0 +1,52 @@
+variable "gpu_nodes" {
+  description = "The nodes that have GPUs, by the names that `kubectl get nodes` shows. `address` is where the Talos API reaches the node; what is left out has the provider's default."
+  type = map(object({
+    address  = string
+    endpoint = optional(string)
+    kernel_modules = optional(list(object({
+      name       = string
+      parameters = optional(list(string))
+    })))
+    sysctls         = optional(map(string))
+    default_runtime = optional(bool)
+    apply_mode      = optional(string)
+  }))
+  nullable = false
+
+  validation {
+    condition     = length(distinct(values(var.gpu_nodes)[*].address)) == length(var.gpu_nodes)
+    error_message = "Two nodes of gpu_nodes have the same address."
+  }
+}
+
+variable "extension_check" {
+  description = "What to do when NVIDIA's extensions on a node do not fit: `error`, `warn` or `off`."
+  type        = string
+  default     = "error"
+  nullable    = false
+}
+
+variable "runtime_class" {
+  description = "The RuntimeClass by which pods ask for NVIDIA's runtime, and the labels of the nodes that its pods run on. Set `enabled = false` once every GPU node runs Talos 1.13 or newer."
+  type = object({
+    enabled       = optional(bool, true)
+    name          = optional(string, "nvidia")
+    node_selector = optional(map(string), { "nvidia.com/gpu.present" = "true" })
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "smoke_test" {
+  description = "nvidia-smi in a pod on each GPU node, as a step of the apply. `gpus` is what the pod asks for: 0 tests driver and runtime, 1 the device plugin too, which must then be there. It runs again when Talos was upgraded on the node, and when `triggers` change."
+  type = object({
+    enabled   = optional(bool, true)
+    namespace = optional(string, "default")
+    image     = optional(string)
+    gpus      = optional(number, 0)
+    triggers  = optional(map(string), {})
+    timeout   = optional(string, "10m")
+  })
+  default  = {}
+  nullable = false
+}
