@@ -3,6 +3,12 @@
 //!
 //! Each case has a node, a runtime class and a namespace of its own (`Ground`), and its release keeps to that node.
 
+mod changes;
+mod helm;
+mod interruptions;
+mod obstacles;
+mod others;
+
 use anyhow::{Context, Result, ensure};
 use harness::{Case, Cluster, Workspace};
 use serde_json::{Value, json};
@@ -98,6 +104,19 @@ impl Ground {
         Ok(())
     }
 
+    /// Status of each revision by the labels of its Secret, oldest first.
+    pub(crate) fn revisions(&self) -> Result<Vec<String>> {
+        let path = format!("/api/v1/namespaces/{}/secrets?labelSelector=owner%3Dhelm", self.name);
+        let listed = self.cluster.api().get(&path)?;
+        let mut found: Vec<(u64, String)> = Vec::new();
+        for secret in listed["items"].as_array().into_iter().flatten() {
+            let label = |name: &str| secret["metadata"]["labels"][name].as_str().unwrap_or_default().to_owned();
+            found.push((label("version").parse()?, label("status")));
+        }
+        found.sort();
+        Ok(found.into_iter().map(|(_, status)| status).collect())
+    }
+
     pub(crate) fn take_node_away(&self) -> Result<()> {
         self.cluster.api().delete(&format!("/api/v1/nodes/{}", self.node))
     }
@@ -106,6 +125,14 @@ impl Ground {
 pub(crate) fn expect_settled(workspace: &Workspace) -> Result<()> {
     workspace.plan()?.expect_empty().context("with refresh")?;
     workspace.plan_with(&["-refresh=false"])?.expect_empty().context("without refresh")
+}
+
+/// After an import: the timeouts are of the configuration alone, and storing them writes nothing to the cluster.
+pub(crate) fn expect_only_timeouts(workspace: &Workspace) -> Result<()> {
+    let changed = workspace.plan()?.changed_paths(ADDRESS);
+    ensure!(changed.iter().all(|path| path.starts_with("timeouts")), "{changed:?}");
+    workspace.apply()?;
+    expect_settled(workspace)
 }
 
 fn it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away(case: &Case) -> Result<()> {

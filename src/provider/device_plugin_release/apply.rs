@@ -150,7 +150,8 @@ impl Work<'_, '_> {
     async fn run(&mut self) -> Result<(), Stopped> {
         let had_objects = self.memory.objects.clone();
         let records = self.look().await?;
-        let is_resumed = records.left_by_us().is_some();
+        // What somebody has left long ago under the same marks is gone on with as well.
+        let is_resumed = records.left_by_us().is_some() || records.busy().is_some();
         let live = self.live(is_resumed).await?;
         let record = self.begin(&records).await?;
         self.memory.unfinished = true;

@@ -98,6 +98,7 @@ impl Work<'_, '_> {
         match namespace::remove(&self.cluster, self.release, &uid, &self.limits).await? {
             Left::Gone => {}
             Left::InUse(others) => self.say.namespace_is_left(&others),
+            Left::Unseen(error) => self.say.namespace_is_unseen(&error),
         }
         Ok(())
     }

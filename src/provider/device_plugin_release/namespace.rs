@@ -70,11 +70,13 @@ fn is_made_for(live: &Object, release: &Release) -> bool {
 }
 
 /// What became of a namespace that this resource made.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Left {
     Gone,
     /// Others have objects in it; some of them.
     InUse(Vec<String>),
+    /// It may not be seen what is in it.
+    Unseen(Error),
 }
 
 /// Deletes the namespace with this uid if nobody has anything in it.
@@ -84,8 +86,12 @@ pub(super) async fn remove(cluster: &Cluster, release: &Release, uid: &str, limi
         Some(live) if live.uid() == uid && is_made_for(&live, release) => {}
         _ => return Ok(Left::Gone),
     }
-    let others: Vec<String> =
-        cluster.contents(&release.namespace, limits).await?.into_iter().filter(|name| !is_of_every_namespace(name)).collect();
+    let contents = match cluster.contents(&release.namespace, limits).await {
+        Ok(contents) => contents,
+        Err(error) if matches!(error.kind(), ErrorKind::Forbidden { .. }) => return Ok(Left::Unseen(error)),
+        Err(error) => return Err(error),
+    };
+    let others: Vec<String> = contents.into_iter().filter(|name| !is_of_every_namespace(name)).collect();
     if !others.is_empty() {
         return Ok(Left::InUse(others));
     }

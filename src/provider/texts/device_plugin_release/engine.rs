@@ -337,6 +337,11 @@ impl<'a> Say<'a> {
         self.say(false, Path::attribute("name"), "Another object was left alone", format!("{at} no longer belongs to release {id}: it lacks Helm's marks of it. It was not deleted; nothing manages it any more."));
     }
 
+    pub(crate) fn namespace_is_unseen(&mut self, error: &Error) {
+        let at = namespace::place(&self.release);
+        self.say(false, Path::attribute("create_namespace"), "The namespace is left", format!("{at} was made by this resource, and it cannot be seen whether others have objects in it, so it was not deleted. {}", failed_call(error)));
+    }
+
     pub(crate) fn namespace_is_left(&mut self, others: &[String]) {
         let at = namespace::place(&self.release);
         let more = if others.len() > NAMED { " and more" } else { "" };

@@ -1,0 +1,191 @@
+//! The real helm beside the resource: on a release that we made, and on one that it made itself from a chart of the same
+//! names, whose template is the manifest that our own record holds.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use harness::{Case, tools};
+use serde_json::{Value, json};
+
+use super::{ADDRESS, Ground, expect_only_timeouts, expect_settled};
+
+struct Helm<'a> {
+    ground: &'a Ground,
+    home: PathBuf,
+}
+
+impl Helm<'_> {
+    fn new<'a>(case: &Case, ground: &'a Ground) -> Result<Helm<'a>> {
+        let home = case.path().join(format!("helm-{}", ground.name));
+        fs::create_dir_all(&home)?;
+        Ok(Helm { ground, home })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(tools("helm")?);
+        command.env_clear().env("HOME", &self.home).env("KUBECONFIG", self.ground.cluster.kubeconfig());
+        command.args(["--namespace", &self.ground.name]).args(arguments);
+        Ok(command)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.command(arguments)?.output()?;
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        if !output.status.success() {
+            bail!("helm {} failed\n{stdout}{stderr}", arguments.join(" "));
+        }
+        Ok(stdout.into_owned())
+    }
+
+    fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let mut all = arguments.to_vec();
+        all.extend(["--output", "json"]);
+        let text = self.run(&all)?;
+        serde_json::from_str(&text).with_context(|| text.clone())
+    }
+
+    /// A chart that renders this manifest, whatever its values.
+    fn chart(&self, version: &str, manifest: &str) -> Result<PathBuf> {
+        let chart = self.home.join(format!("chart-{version}"));
+        fs::create_dir_all(chart.join("templates"))?;
+        let about = format!("apiVersion: v2\nname: nvidia-device-plugin\nversion: {version}\nappVersion: \"{version}\"\n");
+        fs::write(chart.join("Chart.yaml"), about)?;
+        fs::write(chart.join("values.yaml"), "{}\n")?;
+        fs::write(chart.join("templates/all.yaml"), manifest)?;
+        Ok(chart)
+    }
+}
+
+/// What our release of this version holds for helm, and its values, once it is gone again.
+fn manifest_of(case: &Case, ground: &Ground, helm: &Helm<'_>, version: &str) -> Result<(String, PathBuf)> {
+    let workspace = ground.workspace(case, version, "")?;
+    workspace.apply()?;
+    let manifest = helm.run(&["get", "manifest", &ground.name])?;
+    let values = helm.home.join("values.yaml");
+    fs::write(&values, helm.run(&["get", "values", &ground.name, "--output", "yaml"])?)?;
+    workspace.destroy()?;
+    Ok((manifest, values))
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("the path is text")
+}
+
+fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "ours")?;
+    let helm = Helm::new(case, &ground)?;
+    let name = ground.name.as_str();
+    let workspace = ground.workspace(case, "0.17.4", "")?;
+    workspace.apply()?;
+    ground.rewrite(&workspace, "0.18.2", "")?;
+    workspace.apply()?;
+
+    let listed = helm.json(&["list"])?;
+    assert_eq!(listed[0]["name"], name);
+    assert_eq!(listed[0]["status"], "deployed");
+    assert_eq!(listed[0]["chart"], "nvidia-device-plugin-0.18.2");
+    assert_eq!(helm.json(&["status", name])?["info"]["status"], "deployed");
+    let history = helm.json(&["history", name])?;
+    let statuses: Vec<&Value> = history.as_array().into_iter().flatten().map(|one| &one["status"]).collect();
+    assert_eq!(statuses, [&json!("superseded"), &json!("deployed")]);
+    assert_eq!(helm.json(&["get", "values", name])?["runtimeClassName"], json!(ground.class));
+    let manifest = helm.run(&["get", "manifest", name])?;
+    ensure!(manifest.contains("kind: DaemonSet") && manifest.contains("v0.18.2"), "{manifest}");
+
+    helm.run(&["rollback", name, "1"])?;
+    let image = |ground: &Ground| Ok::<_, anyhow::Error>(ground.live()?["spec"]["template"]["spec"]["containers"][0]["image"].clone());
+    assert_eq!(image(&ground)?, "nvcr.io/nvidia/k8s-device-plugin:v0.17.4");
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["update"]);
+    let change = plan.change(ADDRESS)?;
+    assert_eq!(change.before["version"], "0.17.4", "the plan shows the version that helm has put there");
+    workspace.apply_plan()?;
+    assert_eq!(image(&ground)?, "nvcr.io/nvidia/k8s-device-plugin:v0.18.2");
+    expect_settled(&workspace)?;
+    assert_eq!(workspace.state()?.values(ADDRESS)?["revision"], 4);
+
+    helm.run(&["uninstall", name, "--wait"])?;
+    assert_eq!(ground.cluster.api().find(&ground.path(&ground.set()))?, None);
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+harness::on_one_minor!(helm_works_with_a_release_that_we_made);
+
+fn a_release_that_helm_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
+    for apply_method in ["--server-side=true", "--server-side=false"] {
+        let ground = Ground::new(case, "theirs")?;
+        let helm = Helm::new(case, &ground)?;
+        let name = ground.name.as_str();
+        let (manifest, values) = manifest_of(case, &ground, &helm, "0.13.0")?;
+        let chart = helm.chart("0.13.0", &manifest)?;
+        ground.cluster.namespace(name).create()?;
+        helm.run(&["install", name, text(&chart)?, "--values", text(&values)?, apply_method, "--wait"])?;
+
+        let workspace = ground.workspace(case, "0.13.0", "")?;
+        workspace.import(ADDRESS, &format!("{name}/{name}"))?.succeeded()?;
+        expect_only_timeouts(&workspace)?;
+        assert_eq!(ground.revisions()?, ["deployed"]);
+
+        // Helm goes on behind our back.
+        let other = helm.chart("0.14.5", &manifest.replace("0.13.0", "0.14.5"))?;
+        helm.run(&["upgrade", name, text(&other)?, "--values", text(&values)?, "--wait"])?;
+        let plan = workspace.plan()?;
+        assert_eq!(plan.actions(ADDRESS), ["update"]);
+        assert_eq!(plan.change(ADDRESS)?.before["version"], "0.14.5");
+
+        ground.rewrite(&workspace, "0.17.4", "")?;
+        workspace.apply()?;
+        expect_settled(&workspace)?;
+        let live = ground.live()?;
+        let volumes = live["spec"]["template"]["spec"]["volumes"].to_string();
+        ensure!(!volumes.contains("\"device-plugin\""), "a volume of the older chart is left: {volumes}");
+        let helms = live["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+        let helms: Vec<&Value> = helms.iter().filter(|entry| entry["manager"] == "helm").map(|entry| &entry["operation"]).collect();
+        assert_eq!(helms, [&json!("Apply")], "{apply_method}");
+        assert_eq!(helm.json(&["list"])?[0]["revision"], "3");
+        workspace.destroy()?;
+        // Helm made the namespace, or its user did.
+        ground.kubectl(&["get", "namespace", name])?;
+        ground.take_node_away()?;
+    }
+    Ok(())
+}
+harness::on_one_minor!(a_release_that_helm_made_is_imported_and_upgraded_without_leftovers);
+
+fn a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "busy")?;
+    let helm = Helm::new(case, &ground)?;
+    let name = ground.name.as_str();
+    let (manifest, values) = manifest_of(case, &ground, &helm, "0.17.4")?;
+    let never = manifest.replace("test/release", "test/nowhere").replace("nvcr.io/", "unpullable.test/");
+    ensure!(never != manifest, "{manifest}");
+    let chart = helm.chart("0.17.4", &manifest.replace("nvcr.io/", "unpullable.test/"))?;
+    ground.cluster.namespace(name).create()?;
+    let arguments = ["install", name, text(&chart)?, "--values", text(&values)?, "--wait"];
+    let mut running = helm.command(&arguments)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    ground.cluster.until("helm has begun", || ground.cluster.api().find(&ground.path(&ground.set())))?;
+    running.kill()?;
+    running.wait()?;
+    assert_eq!(ground.revisions()?, ["pending-install"]);
+
+    let workspace = ground.workspace(case, "0.17.4", "")?;
+    let error = workspace.apply_that_fails()?.only_error()?;
+    ensure!(error.says("pending-install") && error.says("helm") && error.says("at work"), "{error}");
+    assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
+    assert_eq!(ground.revisions()?, ["pending-install"]);
+
+    // Nobody has been at it for long.
+    let secret = format!("sh.helm.release.v1.{name}.v1");
+    ground.kubectl(&["label", "--overwrite", "secret", &secret, "createdAt=1000000000", "modifiedAt=1000000000"])?;
+    workspace.apply()?.diagnostic("left unfinished")?;
+    expect_settled(&workspace)?;
+    assert_eq!(helm.json(&["list"])?[0]["revision"], "2");
+    workspace.destroy()?;
+    ground.take_node_away()
+}
+harness::on_one_minor!(a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh);
