@@ -6,6 +6,7 @@ variables {
     gpu-1 = { address = "10.0.0.5" }
     gpu-2 = { address = "10.0.0.6", endpoint = null }
   }
+  smoke_test = { namespace = "default" }
 }
 
 provider "nvidia" {

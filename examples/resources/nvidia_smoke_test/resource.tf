@@ -3,10 +3,9 @@
 resource "nvidia_smoke_test" "gpu" {
   runtime_class_name = nvidia_runtime_class.nvidia.name
 
-  # It runs again when Talos was upgraded on one of the nodes, and when the device plugin was.
+  # It runs again when Talos was upgraded on one of the nodes.
   triggers = {
-    talos         = join(" ", values(talos_nvidia_node_patch.gpu)[*].talos_version)
-    device_plugin = nvidia_device_plugin_release.this.version
+    talos = join(" ", values(talos_nvidia_node_patch.gpu)[*].talos_version)
   }
 }
 
