@@ -109,11 +109,12 @@ harness::on_one_minor!(the_blocks_of_each_guide_are_formatted_and_one_valid_conf
 
 fn the_modules_own_tests_pass_and_leave_nothing_behind(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
-    let _class = cluster.claim("runtimeclass/nvidia");
+    let _claims = ["runtimeclass/nvidia", "namespace/nvidia-device-plugin"].map(|name| cluster.claim(name));
     let (namespace, names) = (cluster.unique("module"), ["module-a", "module-b"].map(|name| cluster.unique(name)));
+    let label = format!("test/{namespace}");
     cluster.namespace(&namespace).log(crate::smoke_test::TABLE).create()?;
     for name in &names {
-        cluster.node(name).label("nvidia.com/gpu.present", "true").registered_gpus(1).create()?;
+        cluster.node(name).label(&label, "true").gpus(1).create()?;
     }
     let machines = ["10.0.0.1", NODES[0], NODES[1]].map(|name| json!({"name": name}));
     let node = case.node_with(&NodeOptions::script(json!({"nodes": machines})))?;
@@ -126,11 +127,17 @@ fn the_modules_own_tests_pass_and_leave_nothing_behind(case: &Case) -> Result<()
     let [a, b] = &names;
     let tests = tests.replace("gpu-1", a).replace("gpu-2", b).replace("\"default\"", &format!("\"{namespace}\""));
     workspace.write("tests/guide.tftest.hcl", &tests)?;
+    // The nodes of other cases have the label too.
+    let variables = fs::read_to_string(workspace.path().join("variables.tf"))?;
+    workspace.write("variables.tf", &variables.replace("nvidia.com/gpu.present", &label))?;
     workspace.set_env("TALOSCONFIG", node.file("talosconfig"));
     workspace.set_env("KUBECONFIG", cluster.kubeconfig());
 
     let said = workspace.run(&["test", "-no-color"])?.succeeded()?.stdout;
     ensure!(said.contains("5 passed, 0 failed"), "not all of the module's tests ran:\n{said}");
+    for name in &names {
+        cluster.api().delete(&format!("/api/v1/nodes/{name}"))?;
+    }
     for (name, before) in NODES.iter().zip(untouched) {
         expect_bytes(&node.named(name), &before?)?;
     }
@@ -149,7 +156,7 @@ fn the_modules_example_is_planned_and_its_page_names_every_variable_and_output(c
     let at = "-chdir=examples/complete";
     workspace.run(&[at, "get"])?.succeeded()?;
     let plan = workspace.run(&[at, "plan", "-no-color"])?.succeeded()?.stdout;
-    ensure!(plan.contains("Plan: 5 to add, 0 to change, 0 to destroy."), "the example plans:\n{plan}");
+    ensure!(plan.contains("Plan: 6 to add, 0 to change, 0 to destroy."), "the example plans:\n{plan}");
 
     let page = fs::read_to_string(workspace.path().join("README.md"))?;
     for file in ["variables.tf", "outputs.tf"] {

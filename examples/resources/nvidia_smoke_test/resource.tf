@@ -3,9 +3,10 @@
 resource "nvidia_smoke_test" "gpu" {
   runtime_class_name = nvidia_runtime_class.nvidia.name
 
-  # It runs again when Talos was upgraded on one of the nodes.
+  # It runs again when Talos was upgraded on one of the nodes, and when the device plugin was.
   triggers = {
-    talos = join(" ", values(talos_nvidia_node_patch.gpu)[*].talos_version)
+    talos         = join(" ", values(talos_nvidia_node_patch.gpu)[*].talos_version)
+    device_plugin = nvidia_device_plugin_release.nvidia.version
   }
 }
 
