@@ -2,18 +2,25 @@
 # Renders the registry's pages from the provider's own schema, with the registry's own tool.
 #
 #   docs.sh           into docs/
-#   docs.sh --check   fails when docs/ is not what the schema says
+#   docs.sh --check   fails when docs/ is not what the schema says, when the registry's own check of it does, and when a
+#                     message that the provider can print is not explained
+#
+# NVIDIA_PROVIDER_BINARY names a built provider to ask in place of one that is built now.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 acceptance-tests/tools/build.sh terraform tfplugindocs
-cargo build --quiet --locked
+binary=${NVIDIA_PROVIDER_BINARY:-}
+if [ -z "$binary" ]; then
+    cargo build --quiet --locked
+    binary=${CARGO_TARGET_DIR:-$root/target}/debug/terraform-provider-nvidia
+fi
 program=$(command -v terraform || echo "$root/target/tools/terraform")
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/plugin" "$work/in" "$work/out"
-ln -s "${CARGO_TARGET_DIR:-$root/target}/debug/terraform-provider-nvidia" "$work/plugin/"
+ln -s "$binary" "$work/plugin/terraform-provider-nvidia"
 cat >"$work/cli.tfrc" <<END
 provider_installation {
   dev_overrides {
@@ -57,6 +64,16 @@ if [ "${1:-}" = --check ]; then
             exit 1
         }
     done
+    # What the registry would refuse: folders, front matter, sizes, pages without a resource and resources without a page.
+    # The tool looks for `docs` and nothing else, and finds types by the prefix, as above.
+    mkdir "$work/published"
+    cp -R docs "$work/published/docs"
+    target/tools/tfplugindocs validate --provider-dir "$work/published" --provider-name nvidia \
+        --providers-schema "$work/schema.json" >"$work/log" 2>&1 || {
+        grep -v DEBUG "$work/log" >&2
+        exit 1
+    }
+    acceptance-tests/messages.sh
 else
     cp -R "$work/out/docs/." docs/
 fi

@@ -7,6 +7,7 @@ mod bad_input;
 mod device_plugin_release;
 mod drift;
 mod driver_status;
+mod examples;
 mod harness_itself;
 mod interruptions;
 mod modes;

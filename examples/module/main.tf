@@ -27,6 +27,28 @@ resource "nvidia_runtime_class" "this" {
   depends_on = [talos_nvidia_node_patch.this]
 }
 
+resource "nvidia_device_plugin_release" "this" {
+  count = var.device_plugin.enabled ? 1 : 0
+
+  name               = var.device_plugin.name
+  namespace          = var.device_plugin.namespace
+  version            = var.device_plugin.version
+  runtime_class_name = one(nvidia_runtime_class.this[*].name)
+
+  # The chart's own affinity needs labels of node feature discovery.
+  affinity      = {}
+  node_selector = var.device_plugin.node_selector
+
+  wait_for        = var.device_plugin.wait_for
+  min_ready_nodes = length(var.gpu_nodes)
+  timeouts = {
+    create = var.device_plugin.timeout
+    update = var.device_plugin.timeout
+  }
+
+  depends_on = [talos_nvidia_node_patch.this]
+}
+
 resource "nvidia_smoke_test" "this" {
   for_each = var.smoke_test.enabled ? var.gpu_nodes : {}
 
@@ -41,6 +63,7 @@ resource "nvidia_smoke_test" "this" {
 
   triggers = merge(var.smoke_test.triggers, {
     talos_version = talos_nvidia_node_patch.this[each.key].talos_version
+    device_plugin = one(nvidia_device_plugin_release.this[*].version) == null ? "" : one(nvidia_device_plugin_release.this[*].version)
   })
 
   timeouts = {

@@ -34,6 +34,11 @@ output "runtime_class_name" {
   value       = one(nvidia_runtime_class.this[*].name)
 }
 
+output "device_plugin" {
+  description = "The release of the device plugin: `namespace/name` and the chart's version; null where the module makes none."
+  value       = one([for release in nvidia_device_plugin_release.this : { id = release.id, version = release.version }])
+}
+
 output "smoke_tests" {
   description = "For each node that was tested: the driver and the GPUs that nvidia-smi found in a pod."
   value = {

@@ -37,13 +37,28 @@ variable "runtime_class" {
   nullable = false
 }
 
+variable "device_plugin" {
+  description = "The release of NVIDIA's device plugin, on the nodes with `node_selector`. The apply waits until every GPU node offers `nvidia.com/gpu`. Set `enabled = false` where NVIDIA's GPU operator runs, as from Talos 1.13 on."
+  type = object({
+    enabled       = optional(bool, true)
+    version       = optional(string, "0.17.4")
+    name          = optional(string, "nvidia-device-plugin")
+    namespace     = optional(string, "nvidia-device-plugin")
+    node_selector = optional(map(string), { "nvidia.com/gpu.present" = "true" })
+    wait_for      = optional(string, "gpus")
+    timeout       = optional(string, "10m")
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "smoke_test" {
-  description = "nvidia-smi in a pod on each GPU node, as a step of the apply. `gpus` is what the pod asks for: 0 tests driver and runtime, 1 the device plugin too, which must then be there. It runs again when Talos was upgraded on the node, and when `triggers` change."
+  description = "nvidia-smi in a pod on each GPU node, as a step of the apply. `gpus` is what the pod asks for: 1 tests the device plugin or the GPU operator too, 0 driver and runtime alone. It runs again when Talos was upgraded on the node, when the plugin was, and when `triggers` change."
   type = object({
     enabled   = optional(bool, true)
     namespace = optional(string, "default")
     image     = optional(string)
-    gpus      = optional(number, 0)
+    gpus      = optional(number, 1)
     triggers  = optional(map(string), {})
     timeout   = optional(string, "10m")
   })

@@ -6,6 +6,7 @@ variables {
     gpu-1 = { address = "10.0.0.5" }
     gpu-2 = { address = "10.0.0.6", endpoint = null }
   }
+  smoke_test = { namespace = "default" }
 }
 
 provider "nvidia" {
@@ -40,6 +41,10 @@ run "the_guide_is_applied" {
     error_message = "pods ask for the runtime by the guide's name"
   }
   assert {
+    condition     = output.device_plugin.id == "nvidia-device-plugin/nvidia-device-plugin"
+    error_message = "the release is ${output.device_plugin.id}"
+  }
+  assert {
     condition     = length(output.smoke_tests["gpu-2"].gpus) > 0
     error_message = "nvidia-smi finds no GPU on gpu-2"
   }
@@ -59,14 +64,15 @@ run "a_second_plan_leaves_nothing_open" {
   }
 }
 
-run "from_talos_1_13_on_pods_need_no_runtime_class" {
+run "from_talos_1_13_on_the_gpu_operator_does_what_class_and_plugin_did" {
   variables {
     runtime_class = { enabled = false }
+    device_plugin = { enabled = false }
     smoke_test    = { enabled = false }
   }
 
   assert {
-    condition     = output.runtime_class_name == null && length(output.smoke_tests) == 0
+    condition     = output.runtime_class_name == null && output.device_plugin == null && length(output.smoke_tests) == 0
     error_message = "what is off is taken away"
   }
 }

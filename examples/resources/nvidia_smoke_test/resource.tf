@@ -6,7 +6,7 @@ resource "nvidia_smoke_test" "gpu" {
   # It runs again when Talos was upgraded on one of the nodes, and when the device plugin was.
   triggers = {
     talos         = join(" ", values(talos_nvidia_node_patch.gpu)[*].talos_version)
-    device_plugin = nvidia_device_plugin_release.this.version
+    device_plugin = nvidia_device_plugin_release.nvidia.version
   }
 }
 

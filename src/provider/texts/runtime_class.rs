@@ -19,6 +19,6 @@ pub(crate) fn works_through_cdi(object: &ObjectRef, nodes: &[TalosNode], diagnos
     diagnostics.warn(
         Path::root(),
         "The runtime class is not needed from Talos 1.13 on",
-        format!("Node {} run Talos 1.13 or newer, where the NVIDIA container toolkit works through CDI: pods get their GPUs without a runtime class, and the guide for these versions removes {object} and uses the NVIDIA GPU operator. Once every GPU node runs 1.13, take `runtimeClassName` out of your pods, then remove this resource.", list(&names)),
+        format!("These nodes run Talos 1.13 or newer: {}. There the NVIDIA container toolkit works through CDI: pods get their GPUs without a runtime class, and the guide for these versions removes {object} and uses the NVIDIA GPU operator. Once every GPU node runs 1.13, take `runtimeClassName` out of your pods, then remove this resource.", list(&names)),
     );
 }
