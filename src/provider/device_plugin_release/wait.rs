@@ -55,7 +55,7 @@ pub(super) async fn refusals(cluster: &Cluster, namespace: &str, limits: &Limits
     let selection = Selection::all(Kind::EVENT, Some(namespace)).with_fields("reason=FailedCreate");
     // Without the right to see events less is said of a wait that fails.
     let listed = cluster.list(&selection, &brief(limits)).await;
-    listed.map(|listed| listed.items.iter().map(|event| event_id(event)).collect()).unwrap_or_default()
+    listed.map(|listed| listed.items.iter().map(event_id).collect()).unwrap_or_default()
 }
 
 fn event_id(event: &Object) -> String {
