@@ -1,6 +1,6 @@
 //! What stands in the way of the pods: said at plan where it shows, and in the error of the apply, with what was made kept.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use harness::{Case, Diagnostic, Workspace};
 
 use super::{ADDRESS, Ground, expect_settled};
@@ -10,8 +10,9 @@ const BRIEF: &str = "timeouts = { create = \"10s\" }";
 /// The apply fails with this, and what it made is in the state and in the record.
 fn expect_obstacle(ground: &Ground, workspace: &Workspace, says: &[&str]) -> Result<Diagnostic> {
     let run = workspace.apply_that_fails()?;
-    let error = run.diagnostic(says[0])?;
-    ensure!(error.is_error(), "{error}");
+    let errors = run.errors();
+    let error = errors.iter().find(|error| error.says(says[0])).cloned();
+    let error = error.with_context(|| format!("{:?} is not in {errors:?}", says[0]))?;
     for part in says {
         ensure!(error.says(part), "{part:?} is not in\n{error}");
     }

@@ -99,7 +99,7 @@ pub(super) async fn update(
     diagnostics: &mut Diagnostics,
 ) -> Applied {
     let ApplyRequest { prior, planned, private, .. } = request;
-    let memory = Memory::of(&private);
+    let memory = Memory::beside(&prior, &private);
     if plan::is_settled(&prior, &planned, Wanted::of(&planned).as_ref(), &memory) {
         return Applied { state: planned, private };
     }

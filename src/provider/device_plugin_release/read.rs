@@ -44,9 +44,10 @@ pub(super) async fn read(
         }
     };
     let span = timeouts(&state).read;
+    let memory = Memory::beside(&state, &private);
     let look = Look { cluster: &cluster, limits: refresh_limits(span, context), release: &release };
     // The nodes are for a warning in the plan, which makes no call of its own when nothing changes.
-    let (looked, _) = tokio::join!(look.at(state, Memory::of(&private)), clusters.talos_nodes(&cluster, context));
+    let (looked, _) = tokio::join!(look.at(state, memory), clusters.talos_nodes(&cluster, context));
     match looked {
         Ok(Some((applied, memory))) => {
             for at in memory.objects.iter().filter_map(objects::place) {
