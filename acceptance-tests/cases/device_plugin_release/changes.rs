@@ -40,7 +40,11 @@ harness::on_one_minor!(an_upgrade_goes_through_the_charts_shapes_and_back);
 
 fn an_edit_by_hand_shows_on_its_object_and_is_mended(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "drift")?;
-    let workspace = ground.workspace(case, "0.20.0", "time_slicing = { resources = [{ name = \"nvidia.com/gpu\", replicas = 4 }] }")?;
+    let workspace = ground.workspace(
+        case,
+        "0.20.0",
+        "time_slicing = { resources = [{ name = \"nvidia.com/gpu\", replicas = 4 }] }",
+    )?;
     workspace.apply()?;
     expect_settled(&workspace)?;
     let (set, map) = (ground.set(), format!("{}-configs", ground.set()));

@@ -39,7 +39,8 @@ impl Memory {
             return memory;
         }
         let shown = state.get("manifest").entries().known();
-        let shown = shown.into_iter().flatten().filter_map(|(_, json)| serde_json::from_str(json.string().known()?).ok());
+        let shown =
+            shown.into_iter().flatten().filter_map(|(_, json)| serde_json::from_str(json.string().known()?).ok());
         let revision = state.get("revision").integer().known().and_then(|number| u32::try_from(number).ok());
         let mut memory = Self { objects: shown.collect(), revision, unfinished: true, ..Self::default() };
         for owned in Wanted::of(state).map(|wanted| wanted.owned()).unwrap_or_default() {
@@ -82,7 +83,8 @@ mod tests {
 
     #[test]
     fn what_is_noted_is_found_again_once_and_what_is_forgotten_is_not() {
-        let object = |image: &str| json!({"kind": "DaemonSet", "metadata": {"namespace": "a", "name": "b"}, "image": image});
+        let object =
+            |image: &str| json!({"kind": "DaemonSet", "metadata": {"namespace": "a", "name": "b"}, "image": image});
         let mut memory = Memory::default();
         memory.note(object("1"));
         memory.note(object("2"));
