@@ -55,7 +55,8 @@ impl Ground {
             ("affinity", "{}".to_owned()),
             ("timeouts", "{ create = \"60s\", update = \"60s\", delete = \"60s\" }".to_owned()),
         ];
-        let given = |name: &str| arguments.lines().any(|line| line.split('=').next().unwrap_or_default().trim() == name);
+        let given =
+            |name: &str| arguments.lines().any(|line| line.split('=').next().unwrap_or_default().trim() == name);
         let mut text = "resource \"nvidia_device_plugin_release\" \"this\" {\n".to_owned();
         for (name, value) in defaults.iter().filter(|(name, _)| !given(name)) {
             text.push_str(&format!("  {name} = {value}\n"));

@@ -161,7 +161,7 @@ make_cargo_cyclonedx() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes release registry actionlint
+    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes helm release registry actionlint
 fi
 for name in "$@"; do
     case $name in

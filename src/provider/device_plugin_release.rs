@@ -82,7 +82,11 @@ impl Resource for DevicePluginRelease {
     }
 
     async fn plan(&self, context: &Context, request: PlanRequest, diagnostics: &mut Diagnostics) -> Planned {
-        let decision = plan::decide(&request, &Memory::of(&request.private));
+        let memory = match &request.prior {
+            Some(prior) => Memory::beside(prior, &request.private),
+            None => Memory::default(),
+        };
+        let decision = plan::decide(&request, &memory);
         if decision.effect != Effect::None {
             // With the defaults filled in, and what was unknown when the configuration was checked.
             check::configuration(&decision.planned, diagnostics);

@@ -50,7 +50,8 @@ impl Helm<'_> {
     fn chart(&self, version: &str, manifest: &str) -> Result<PathBuf> {
         let chart = self.home.join(format!("chart-{version}"));
         fs::create_dir_all(chart.join("templates"))?;
-        let about = format!("apiVersion: v2\nname: nvidia-device-plugin\nversion: {version}\nappVersion: \"{version}\"\n");
+        let about =
+            format!("apiVersion: v2\nname: nvidia-device-plugin\nversion: {version}\nappVersion: \"{version}\"\n");
         fs::write(chart.join("Chart.yaml"), about)?;
         fs::write(chart.join("values.yaml"), "{}\n")?;
         fs::write(chart.join("templates/all.yaml"), manifest)?;
@@ -95,7 +96,9 @@ fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
     ensure!(manifest.contains("kind: DaemonSet") && manifest.contains("v0.18.2"), "{manifest}");
 
     helm.run(&["rollback", name, "1"])?;
-    let image = |ground: &Ground| Ok::<_, anyhow::Error>(ground.live()?["spec"]["template"]["spec"]["containers"][0]["image"].clone());
+    let image = |ground: &Ground| {
+        Ok::<_, anyhow::Error>(ground.live()?["spec"]["template"]["spec"]["containers"][0]["image"].clone())
+    };
     assert_eq!(image(&ground)?, "nvcr.io/nvidia/k8s-device-plugin:v0.17.4");
     let plan = workspace.plan()?;
     assert_eq!(plan.actions(ADDRESS), ["update"]);
@@ -145,7 +148,8 @@ fn a_release_that_helm_made_is_imported_and_upgraded_without_leftovers(case: &Ca
         let volumes = live["spec"]["template"]["spec"]["volumes"].to_string();
         ensure!(!volumes.contains("\"device-plugin\""), "a volume of the older chart is left: {volumes}");
         let helms = live["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
-        let helms: Vec<&Value> = helms.iter().filter(|entry| entry["manager"] == "helm").map(|entry| &entry["operation"]).collect();
+        let helms: Vec<&Value> =
+            helms.iter().filter(|entry| entry["manager"] == "helm").map(|entry| &entry["operation"]).collect();
         assert_eq!(helms, [&json!("Apply")], "{apply_method}");
         assert_eq!(helm.json(&["list"])?[0]["revision"], "3");
         workspace.destroy()?;

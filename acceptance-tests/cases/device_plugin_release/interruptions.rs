@@ -109,17 +109,22 @@ fn without_a_right_to_secrets_the_record_can_be_left_out(case: &Case) -> Result<
     let kubeconfig = ground.cluster.user(&user, &[])?;
     let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
     let all = ["get", "list", "watch", "create", "patch", "delete"];
-    ground.cluster.apply(&json!({"apiVersion": "v1", "kind": "List", "items": [
-        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": user}, "rules": [
-            rule("", &["namespaces"], &all), rule("apps", &["daemonsets"], &all),
-            rule("", &["nodes", "pods", "events"], &["get", "list", "watch"]),
-        ]},
-        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": user},
-         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
-         "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user}]},
-    ]}).to_string())?;
+    ground.cluster.apply(
+        &json!({"apiVersion": "v1", "kind": "List", "items": [
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": user}, "rules": [
+                rule("", &["namespaces"], &all), rule("apps", &["daemonsets"], &all),
+                rule("", &["nodes", "pods", "events"], &["get", "list", "watch"]),
+            ]},
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": user},
+             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
+             "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user}]},
+        ]})
+        .to_string(),
+    )?;
     let may = ["auth", "can-i", "delete", "daemonsets.apps", "--all-namespaces"];
-    ground.cluster.until("the role is in force", || Ok(ground.cluster.kubectl_as(&kubeconfig, &may)?.succeeded().ok().map(drop)))?;
+    ground.cluster.until("the role is in force", || {
+        Ok(ground.cluster.kubectl_as(&kubeconfig, &may)?.succeeded().ok().map(drop))
+    })?;
     let workspace = case.workspace_over(&kubeconfig, &ground.resource("0.17.4", ""))?;
     let error = workspace.apply_that_fails()?.only_error()?;
     ensure!(error.says("secrets") && error.says("helm_release_record = false"), "{error}");

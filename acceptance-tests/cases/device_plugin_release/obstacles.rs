@@ -1,6 +1,6 @@
 //! What stands in the way of the pods: said at plan where it shows, and in the error of the apply, with what was made kept.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use harness::{Case, Diagnostic, Workspace};
 
 use super::{ADDRESS, Ground, expect_settled};
@@ -10,8 +10,9 @@ const BRIEF: &str = "timeouts = { create = \"10s\" }";
 /// The apply fails with this, and what it made is in the state and in the record.
 fn expect_obstacle(ground: &Ground, workspace: &Workspace, says: &[&str]) -> Result<Diagnostic> {
     let run = workspace.apply_that_fails()?;
-    let error = run.diagnostic(says[0])?;
-    ensure!(error.is_error(), "{error}");
+    let errors = run.errors();
+    let error = errors.iter().find(|error| error.says(says[0])).cloned();
+    let error = error.with_context(|| format!("{:?} is not in {errors:?}", says[0]))?;
     for part in says {
         ensure!(error.says(part), "{part:?} is not in\n{error}");
     }
@@ -22,7 +23,10 @@ fn expect_obstacle(ground: &Ground, workspace: &Workspace, says: &[&str]) -> Res
 
 fn an_affinity_that_selects_nothing_names_the_labels_at_plan_and_in_the_wait(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "nolabel")?;
-    let wants = format!("affinity = {{ node_affinity = {{ required_during_scheduling_ignored_during_execution = {{ node_selector_terms = [{{ match_expressions = [{{ key = \"example.com/{}\", operator = \"In\", values = [\"true\"] }}] }}] }} }} }}\n{BRIEF}", ground.name);
+    let wants = format!(
+        "affinity = {{ node_affinity = {{ required_during_scheduling_ignored_during_execution = {{ node_selector_terms = [{{ match_expressions = [{{ key = \"example.com/{}\", operator = \"In\", values = [\"true\"] }}] }}] }} }} }}\n{BRIEF}",
+        ground.name
+    );
     let workspace = ground.workspace(case, "0.17.4", &wants)?;
     let label = format!("example.com/{}=true", ground.name);
     let warned = workspace.plan()?.run.diagnostic("No node for the pods")?;
@@ -46,7 +50,12 @@ fn pod_security_is_warned_of_and_ends_the_wait_long_before_its_deadline(case: &C
     expect_obstacle(
         &ground,
         &workspace,
-        &["Pod security refuses", "violates PodSecurity", "pod-security.kubernetes.io/enforce=privileged", "not waited for any longer"],
+        &[
+            "Pod security refuses",
+            "violates PodSecurity",
+            "pod-security.kubernetes.io/enforce=privileged",
+            "not waited for any longer",
+        ],
     )?;
     let label = ["label", "--overwrite", "namespace", &ground.name, "pod-security.kubernetes.io/enforce=privileged"];
     ground.cluster.kubectl(&label)?.succeeded()?;

@@ -82,7 +82,13 @@ harness::on_one_minor!(an_object_of_others_is_refused_and_left_as_it_is);
 
 fn another_plugin_and_nodes_of_talos_1_13_are_warned_of(case: &Case) -> Result<()> {
     let ground = Ground::without_node(case, "warned")?;
-    ground.cluster.node(&ground.node).label("test/release", &ground.name).os_image("Talos (v1.13.9)").gpus(1).create()?;
+    ground
+        .cluster
+        .node(&ground.node)
+        .label("test/release", &ground.name)
+        .os_image("Talos (v1.13.9)")
+        .registered_gpus(1)
+        .create()?;
     let operator = ground.cluster.unique("operator");
     ground.cluster.namespace(&operator).create()?;
     let theirs = json!({"apiVersion": "apps/v1", "kind": "DaemonSet",

@@ -47,8 +47,7 @@ impl Cluster {
     }
 
     async fn ask_for(&self, place: &Place, path: &str, accept: &str, limits: &Limits) -> Result<Value, Error> {
-        let request =
-            || Request::get(path).header(ACCEPT, accept).body(Vec::new()).map_err(|error| error.to_string());
+        let request = || Request::get(path).header(ACCEPT, accept).body(Vec::new()).map_err(|error| error.to_string());
         self.0.ask(place, limits, request).await?.json(place)
     }
 }
@@ -56,9 +55,8 @@ impl Cluster {
 /// Each resource of a namespace once, in the first version that its group prefers.
 fn collections(root: &str, groups: &Value, namespace: &str) -> Vec<Collection> {
     let items = |value: &Value, field: &str| value.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
-    let text = |value: &Value, pointer: &str| {
-        value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let text =
+        |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut found = Vec::new();
     for group in items(groups, "items") {
         let name = text(&group, "/metadata/name");
@@ -99,9 +97,7 @@ mod tests {
 
     #[test]
     fn a_resource_is_looked_at_once_and_only_where_it_can_be_lost() {
-        let resource = |plural: &str, kind: &str, scope: &str, verbs: &[&str]| {
-            json!({"resource": plural, "responseKind": {"kind": kind}, "scope": scope, "verbs": verbs})
-        };
+        let resource = |plural: &str, kind: &str, scope: &str, verbs: &[&str]| json!({"resource": plural, "responseKind": {"kind": kind}, "scope": scope, "verbs": verbs});
         let all = ["list", "delete"];
         let groups = json!({"items": [
             {"metadata": {"name": "apps"}, "versions": [

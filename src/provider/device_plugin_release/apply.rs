@@ -28,9 +28,16 @@ pub(crate) enum Stopped {
     Call(Error),
     Records(NoRecords),
     /// An object of somebody else has the name of one of ours.
-    Foreign { at: ObjectRef, managers: Vec<String> },
+    Foreign {
+        at: ObjectRef,
+        managers: Vec<String>,
+    },
     /// Helm, or another state, has a release of this name.
-    ReleaseExists { number: u32, status: &'static str, chart: String },
+    ReleaseExists {
+        number: u32,
+        status: &'static str,
+        chart: String,
+    },
     /// Somebody else is at work on it.
     Busy(Busy),
     NoNamespace,
@@ -99,7 +106,7 @@ pub(super) async fn update(
     diagnostics: &mut Diagnostics,
 ) -> Applied {
     let ApplyRequest { prior, planned, private, .. } = request;
-    let memory = Memory::of(&private);
+    let memory = Memory::beside(&prior, &private);
     if plan::is_settled(&prior, &planned, Wanted::of(&planned).as_ref(), &memory) {
         return Applied { state: planned, private };
     }
@@ -211,10 +218,9 @@ impl Work<'_, '_> {
                 && (!self.is_create || is_resumed || (!self.manner.writes_record && objects::is_under_way(&live)));
             match is_ours {
                 true => Ok(Some(live)),
-                false => Err(Stopped::Foreign {
-                    at,
-                    managers: live.managers().into_iter().map(ToOwned::to_owned).collect(),
-                }),
+                false => {
+                    Err(Stopped::Foreign { at, managers: live.managers().into_iter().map(ToOwned::to_owned).collect() })
+                }
             }
         });
         futures_util::future::try_join_all(looks).await

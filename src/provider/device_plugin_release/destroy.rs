@@ -29,7 +29,7 @@ pub(super) async fn delete(
     let release = release(&prior)?;
     let mut say = Say::new(&release, diagnostics);
     let span: Duration = timeouts(&prior).delete;
-    let mut memory = Memory::of(&private);
+    let mut memory = Memory::beside(&prior, &private);
     let cluster = match clusters.cluster() {
         Ok(cluster) => cluster,
         Err(why) => {
@@ -94,8 +94,12 @@ impl Work<'_, '_> {
     }
 
     async fn namespace(&mut self) -> Result<(), Stopped> {
-        let Some(uid) = self.memory.namespace.clone() else { return Ok(()) };
-        match namespace::remove(&self.cluster, self.release, &uid, &self.limits).await? {
+        let uid = self.memory.namespace.clone();
+        // What was made by an apply that did not end may not be remembered; the namespace itself says whose it is.
+        if uid.is_none() && !self.memory.unfinished {
+            return Ok(());
+        }
+        match namespace::remove(&self.cluster, self.release, uid.as_deref(), &self.limits).await? {
             Left::Gone => {}
             Left::InUse(others) => self.say.namespace_is_left(&others),
             Left::Unseen(error) => self.say.namespace_is_unseen(&error),

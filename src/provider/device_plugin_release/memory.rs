@@ -1,10 +1,10 @@
 //! What the resource keeps in Terraform's private state: what is its own on the cluster.
 
-use plugin::Private;
+use plugin::{Private, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::manifest::Key;
+use super::{manifest::Key, wanted::Wanted};
 
 /// What is remembered of the last apply.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,24 @@ impl Memory {
     /// What was remembered; nothing where it is of a form that this release does not know.
     pub(super) fn of(private: &Private) -> Self {
         private.get::<Self>().ok().flatten().filter(|memory| memory.version == 1).unwrap_or_default()
+    }
+
+    /// What was remembered beside a stored object. Terraform loses the private state when a provider is killed in an
+    /// update: then the objects that the state shows are taken for what was applied, and the apply for one that did not end.
+    pub(super) fn beside(state: &Value, private: &Private) -> Self {
+        let memory = Self::of(private);
+        if memory.version == 1 {
+            return memory;
+        }
+        let shown = state.get("manifest").entries().known();
+        let shown =
+            shown.into_iter().flatten().filter_map(|(_, json)| serde_json::from_str(json.string().known()?).ok());
+        let revision = state.get("revision").integer().known().and_then(|number| u32::try_from(number).ok());
+        let mut memory = Self { objects: shown.collect(), revision, unfinished: true, ..Self::default() };
+        for owned in Wanted::of(state).map(|wanted| wanted.owned()).unwrap_or_default() {
+            memory.note(owned);
+        }
+        memory
     }
 
     /// For Terraform to keep.
@@ -65,7 +83,8 @@ mod tests {
 
     #[test]
     fn what_is_noted_is_found_again_once_and_what_is_forgotten_is_not() {
-        let object = |image: &str| json!({"kind": "DaemonSet", "metadata": {"namespace": "a", "name": "b"}, "image": image});
+        let object =
+            |image: &str| json!({"kind": "DaemonSet", "metadata": {"namespace": "a", "name": "b"}, "image": image});
         let mut memory = Memory::default();
         memory.note(object("1"));
         memory.note(object("2"));
@@ -75,6 +94,17 @@ mod tests {
         assert_eq!(memory_again.find(&key), Some(&object("2")));
         memory.forget(&key);
         assert_eq!(memory.find(&key), None);
+    }
+
+    #[test]
+    fn what_terraform_has_lost_is_found_in_the_state() {
+        let mut state = super::super::plan::tests::object(&[("revision", Value::from(3_i64))]);
+        let gone = r#"{"kind":"ConfigMap","metadata":{"name":"b","namespace":"a"}}"#;
+        state.set("manifest", Value::map([("ConfigMap/a/b", Value::from(gone))]));
+        let memory = Memory::beside(&state, &Private::empty());
+        let kinds: Vec<&Json> = memory.objects.iter().map(|object| &object["kind"]).collect();
+        assert_eq!(kinds, ["ConfigMap", "DaemonSet", "DaemonSet"]);
+        assert_eq!((memory.revision, memory.unfinished), (Some(3), true));
     }
 
     #[test]

@@ -79,13 +79,20 @@ pub(super) enum Left {
     Unseen(Error),
 }
 
-/// Deletes the namespace with this uid if nobody has anything in it.
-pub(super) async fn remove(cluster: &Cluster, release: &Release, uid: &str, limits: &Limits) -> Result<Left, Error> {
+/// Deletes the namespace if this resource made it and nobody has anything in it: the one with this uid, where it is
+/// remembered.
+pub(super) async fn remove(
+    cluster: &Cluster,
+    release: &Release,
+    uid: Option<&str>,
+    limits: &Limits,
+) -> Result<Left, Error> {
     let at = place(release);
-    match cluster.get(&at, limits).await? {
-        Some(live) if live.uid() == uid && is_made_for(&live, release) => {}
+    let is_ours = |live: &Object| uid.is_none_or(|uid| live.uid() == uid) && is_made_for(live, release);
+    let uid = match cluster.get(&at, limits).await? {
+        Some(live) if is_ours(&live) => live.uid().to_owned(),
         _ => return Ok(Left::Gone),
-    }
+    };
     let contents = match cluster.contents(&release.namespace, limits).await {
         Ok(contents) => contents,
         Err(error) if matches!(error.kind(), ErrorKind::Forbidden { .. }) => return Ok(Left::Unseen(error)),
@@ -95,13 +102,13 @@ pub(super) async fn remove(cluster: &Cluster, release: &Release, uid: &str, limi
     if !others.is_empty() {
         return Ok(Left::InUse(others));
     }
-    let only = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    let only = Preconditions { uid: Some(uid.clone()), resource_version: None };
     match cluster.delete(&at, &only, Propagation::Background, limits).await {
         Ok(_) => {}
         Err(error) if matches!(error.kind(), ErrorKind::Changed(_)) => return Ok(Left::Gone),
         Err(error) => return Err(error),
     }
-    cluster.wait_until_gone(&at, Some(uid), limits).await?;
+    cluster.wait_until_gone(&at, Some(&uid), limits).await?;
     Ok(Left::Gone)
 }
 

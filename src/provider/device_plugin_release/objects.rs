@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use kubernetes::{
-    Apply, Cluster, Error, ErrorKind, Limits, Object, ObjectRef, Preconditions, Propagation, drift,
-};
+use kubernetes::{Apply, Cluster, Error, ErrorKind, Limits, Object, ObjectRef, Preconditions, Propagation, drift};
 use serde_json::{Map, Value as Json, json};
 
 use super::{MANAGER, manifest, values::Release};
@@ -166,9 +164,7 @@ mod tests {
     #[test]
     fn what_helm_wrote_without_apply_is_counted_as_applied() {
         let fields = |name: &str| json!({"f:spec": {name: {}}});
-        let entry = |manager: &str, operation: &str, name: &str| {
-            json!({"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields(name)})
-        };
+        let entry = |manager: &str, operation: &str, name: &str| json!({"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields(name)});
         let mut status = entry("helm", "Update", "f:d");
         status["subresource"] = json!("status");
         let object = live(json!([

@@ -314,7 +314,11 @@ mod tests {
                 vec![],
                 vec![]
             ),
-            [Obstacle::Image { node: "gpu-1".into(), image: "i:1".into(), message: "ImagePullBackOff, Back-off pulling".into() }]
+            [Obstacle::Image {
+                node: "gpu-1".into(),
+                image: "i:1".into(),
+                message: "ImagePullBackOff, Back-off pulling".into()
+            }]
         );
         let mut crashed = pod(json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 40s" } }));
         crashed["status"]["containerStatuses"][0]["lastState"] =

@@ -22,12 +22,7 @@ use crate::{
 /// The version of Talos from which on the guide uses the GPU operator.
 const WITH_OPERATOR: (u64, u64) = (1, 13);
 
-pub(super) async fn look(
-    clusters: &Clusters,
-    context: &Context,
-    decision: &Decision,
-    diagnostics: &mut Diagnostics,
-) {
+pub(super) async fn look(clusters: &Clusters, context: &Context, decision: &Decision, diagnostics: &mut Diagnostics) {
     let unnamed = || Release { name: "(known after apply)".into(), namespace: "(known after apply)".into() };
     let named = release(&decision.planned);
     let is_named = named.is_some();

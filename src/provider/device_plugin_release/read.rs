@@ -44,9 +44,10 @@ pub(super) async fn read(
         }
     };
     let span = timeouts(&state).read;
+    let memory = Memory::beside(&state, &private);
     let look = Look { cluster: &cluster, limits: refresh_limits(span, context), release: &release };
     // The nodes are for a warning in the plan, which makes no call of its own when nothing changes.
-    let (looked, _) = tokio::join!(look.at(state, Memory::of(&private)), clusters.talos_nodes(&cluster, context));
+    let (looked, _) = tokio::join!(look.at(state, memory), clusters.talos_nodes(&cluster, context));
     match looked {
         Ok(Some((applied, memory))) => {
             for at in memory.objects.iter().filter_map(objects::place) {
@@ -134,9 +135,8 @@ fn standing(state: &Value, memory: &Memory, lives: &[Option<Object>]) -> Vec<Jso
         let key = manifest::Key::of(owned);
         let today = rendered.iter().find(|object| manifest::Key::of(object) == key).cloned();
         let today = today.and_then(|today| Object::new(today).ok());
-        let is_same = |today: &Object| {
-            drift::differences(today, &ours).is_empty() && drift::differences(&ours, today).is_empty()
-        };
+        let is_same =
+            |today: &Object| drift::differences(today, &ours).is_empty() && drift::differences(&ours, today).is_empty();
         Some(today.filter(is_same).unwrap_or(ours))
     };
     let each = memory.objects.iter().zip(lives).filter_map(|(owned, live)| {

@@ -217,8 +217,7 @@ fn is_owned_by(pod: &Object, uid: &str) -> bool {
 
 fn selector(labels: Option<&Json>) -> String {
     let labels = labels.and_then(Json::as_object).into_iter().flatten();
-    let each: Vec<String> =
-        labels.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+    let each: Vec<String> = labels.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
     each.join(",")
 }
 
@@ -240,7 +239,9 @@ fn has_plugin(containers: Option<&Json>) -> bool {
 /// Whether pods can have GPUs there, under whatever name the configuration gives them.
 fn offers_gpus(node: &Object) -> bool {
     let offered = node.at("/status/allocatable").and_then(Json::as_object).into_iter().flatten();
-    offered.into_iter().any(|(name, amount)| name.starts_with("nvidia.com/") && amount.as_str().is_some_and(|n| n != "0"))
+    offered
+        .into_iter()
+        .any(|(name, amount)| name.starts_with("nvidia.com/") && amount.as_str().is_some_and(|n| n != "0"))
 }
 
 #[cfg(test)]

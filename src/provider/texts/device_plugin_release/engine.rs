@@ -257,7 +257,11 @@ impl<'a> Say<'a> {
                 );
                 let after = "The objects are in the cluster and in the state; what stands in the way can be mended, and the next apply goes on.";
                 if obstacles.is_empty() {
-                    let detail = format!("{numbers} {when}, and the cluster shows no reason. See `kubectl describe daemonset --namespace {} {}`. {after}", at.namespace.as_deref().unwrap_or_default(), at.name);
+                    let detail = format!(
+                        "{numbers} {when}, and the cluster shows no reason. See `kubectl describe daemonset --namespace {} {}`. {after}",
+                        at.namespace.as_deref().unwrap_or_default(),
+                        at.name
+                    );
                     self.say(true, Path::attribute("wait_for"), "The device plugin does not run", detail);
                 }
                 for one in obstacles {
@@ -292,17 +296,33 @@ impl<'a> Say<'a> {
     pub(crate) fn no_node(&mut self, daemon_set: &str, found: &Obstacle) {
         let namespace = self.release.namespace.clone();
         let (_, detail) = obstacle(daemon_set, &namespace, found);
-        self.say(false, path_of(found), "No node for the pods", format!("{detail} At the moment the plugin would run nowhere."));
+        self.say(
+            false,
+            path_of(found),
+            "No node for the pods",
+            format!("{detail} At the moment the plugin would run nowhere."),
+        );
     }
 
     pub(crate) fn another_plugin(&mut self, at: &ObjectRef, is_of_operator: bool) {
         let id = self.id();
         let (summary, who) = if is_of_operator {
-            ("The GPU operator runs the device plugin already", "NVIDIA's GPU operator made it. Use one of the two: take this resource out, or turn the operator's devicePlugin off.")
+            (
+                "The GPU operator runs the device plugin already",
+                "NVIDIA's GPU operator made it. Use one of the two: take this resource out, or turn the operator's devicePlugin off.",
+            )
         } else {
-            ("Another device plugin is there", "Two plugins on one node register the same GPUs twice. Take one of them out, or keep them on different nodes with `node_selector`.")
+            (
+                "Another device plugin is there",
+                "Two plugins on one node register the same GPUs twice. Take one of them out, or keep them on different nodes with `node_selector`.",
+            )
         };
-        self.say(false, Path::attribute("name"), summary, format!("{at} runs NVIDIA's device plugin and does not belong to release {id}. {who}"));
+        self.say(
+            false,
+            Path::attribute("name"),
+            summary,
+            format!("{at} runs NVIDIA's device plugin and does not belong to release {id}. {who}"),
+        );
     }
 
     // Import and destroy.
@@ -319,7 +339,14 @@ impl<'a> Say<'a> {
 
     pub(crate) fn another_chart(&mut self, name: &str, version: &str) {
         let id = self.id();
-        self.say(true, Path::root(), "This is a release of another chart", format!("Release {id} is of chart {name} {version}; this resource manages releases of nvidia-device-plugin."));
+        self.say(
+            true,
+            Path::root(),
+            "This is a release of another chart",
+            format!(
+                "Release {id} is of chart {name} {version}; this resource manages releases of nvidia-device-plugin."
+            ),
+        );
     }
 
     pub(crate) fn value_is_left(&mut self, path: &str, left: &Left) {
@@ -327,9 +354,16 @@ impl<'a> Say<'a> {
         let why = match left {
             Left::NoAttribute => "no attribute of this resource gives it, so the next apply takes it away",
             Left::NoEffect => "the chart passes over it in this version, so that nothing is lost without it",
-            Left::NodeFeatureDiscovery => "Node Feature Discovery is not managed by this resource: the next apply leaves out its objects. Install it on its own first",
+            Left::NodeFeatureDiscovery => {
+                "Node Feature Discovery is not managed by this resource: the next apply leaves out its objects. Install it on its own first"
+            }
         };
-        self.say(false, Path::root(), "A value of the release is left out", format!("Value {path} of release {id}: {why}."));
+        self.say(
+            false,
+            Path::root(),
+            "A value of the release is left out",
+            format!("Value {path} of release {id}: {why}."),
+        );
     }
 
     pub(crate) fn is_left(&mut self, at: &ObjectRef) {
@@ -345,7 +379,15 @@ impl<'a> Say<'a> {
     pub(crate) fn namespace_is_left(&mut self, others: &[String]) {
         let at = namespace::place(&self.release);
         let more = if others.len() > NAMED { " and more" } else { "" };
-        self.say(false, Path::attribute("create_namespace"), "The namespace is left", format!("{at} was made by this resource and holds objects of others: {}{more}. It was not deleted.", first(others).join(", ")));
+        self.say(
+            false,
+            Path::attribute("create_namespace"),
+            "The namespace is left",
+            format!(
+                "{at} was made by this resource and holds objects of others: {}{more}. It was not deleted.",
+                first(others).join(", ")
+            ),
+        );
     }
 }
 
