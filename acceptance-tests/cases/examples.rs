@@ -150,17 +150,20 @@ fn the_modules_example_is_planned_and_its_page_names_every_variable_and_output(c
     let machines = ["10.0.0.1", NODES[0], NODES[1]].map(|name| json!({"name": name}));
     let node = case.node_with(&NodeOptions::script(json!({"nodes": machines})))?;
     let mut workspace = case.workspace("")?;
-    lay_out(&workspace, &repository()?.join("examples/module"), ".")?;
+    let module = repository()?.join("examples/module");
+    lay_out(&workspace, &module, "module")?;
+    lay_out(&workspace, &module.join("examples/complete"), ".")?;
+    let main = fs::read_to_string(workspace.path().join("main.tf"))?;
+    workspace.write("main.tf", &main.replace("\"../..\"", "\"./module\""))?;
     workspace.set_env("TF_VAR_talosconfig", node.file("talosconfig"));
     workspace.set_env("TF_VAR_kubeconfig", cluster.kubeconfig());
-    let at = "-chdir=examples/complete";
-    workspace.run(&[at, "get"])?.succeeded()?;
-    let plan = workspace.run(&[at, "plan", "-no-color"])?.succeeded()?.stdout;
+    workspace.run(&["get"])?.succeeded()?;
+    let plan = workspace.run(&["plan", "-no-color"])?.succeeded()?.stdout;
     ensure!(plan.contains("Plan: 6 to add, 0 to change, 0 to destroy."), "the example plans:\n{plan}");
 
-    let page = fs::read_to_string(workspace.path().join("README.md"))?;
+    let page = fs::read_to_string(module.join("README.md"))?;
     for file in ["variables.tf", "outputs.tf"] {
-        for name in declared(&fs::read_to_string(workspace.path().join(file))?) {
+        for name in declared(&fs::read_to_string(module.join(file))?) {
             ensure!(page.contains(&format!("| `{name}` |")), "README.md says nothing of `{name}` in {file}");
         }
     }
@@ -195,7 +198,7 @@ fn lay_out(workspace: &Workspace, from: &Path, to: &str) -> Result<()> {
             if !name.starts_with('.') {
                 lay_out(workspace, &entry.path(), &at)?;
             }
-        } else if [".tf", ".hcl", ".md"].iter().any(|end| name.ends_with(end)) && !name.starts_with('.') {
+        } else if [".tf", ".hcl"].iter().any(|end| name.ends_with(end)) && !name.starts_with('.') {
             workspace.write(&at, &fs::read_to_string(entry.path())?)?;
         }
     }
