@@ -387,6 +387,20 @@ fn one_that_somebody_makes_between_look_and_apply_is_not_taken_over(case: &Case)
 }
 harness::on_one_minor!(one_that_somebody_makes_between_look_and_apply_is_not_taken_over);
 
+fn of_several_resources_with_one_name_one_has_the_object_and_the_others_are_told(case: &Case) -> Result<()> {
+    let cluster = case.cluster()?;
+    let name = cluster.unique("twice");
+    let all = class(&name, "count  = 6\nlabels = { n = tostring(count.index) }");
+    let workspace = case.workspace_over(&cluster.kubeconfig(), &all)?;
+    let failed = workspace.apply_that_fails()?;
+    failed.diagnostic("exists already")?;
+    failed.diagnostic("two resources have this name")?;
+    let state = workspace.state()?;
+    ensure!(state.addresses().len() == 1, "the object is that of {:?}", state.addresses());
+    workspace.destroy()
+}
+harness::on_one_minor!(of_several_resources_with_one_name_one_has_the_object_and_the_others_are_told);
+
 fn a_right_that_is_missing_is_named_and_four_are_enough(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
     let name = cluster.unique("rights");

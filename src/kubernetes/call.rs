@@ -166,7 +166,7 @@ impl Line {
                     tracing::debug!(call = place.call.name(), subject = place.subject, server = place.server, took = ?began.elapsed(), "answered");
                     return Ok(answer);
                 }
-                Err(error) => error,
+                Err(error) => self.blamed(error, place),
             };
             tracing::debug!(call = place.call.name(), subject = place.subject, server = place.server, kind = %error.kind(), "failed");
             // Credentials of a plugin may have been withdrawn before their time: they are asked for anew, once.
@@ -188,10 +188,33 @@ impl Line {
         }
     }
 
+    /// A call whose time has passed while a plugin was still asked for credentials is no fault of the server, and to ask
+    /// again would only start another one beside it.
+    fn blamed(&self, error: Error, place: &Place) -> Error {
+        let is_asking = || self.client.try_lock().map_or(true, |held| held.is_none());
+        match &self.server.plugin {
+            Some(command) if *error.kind() == ErrorKind::DeadlineExceeded && is_asking() => {
+                let why = "it did not end within the time that was given".to_owned();
+                Error::new(place.clone(), ErrorKind::ExecPlugin { command: command.clone(), why })
+            }
+            _ => error,
+        }
+    }
+
     async fn send(&self, place: &Place, request: Result<Request<Vec<u8>>, String>) -> Result<Response<Body>, Error> {
         let request = request.map_err(|why| Error::new(place.clone(), ErrorKind::Malformed(why)))?;
         let client = self.client(place).await?;
         client.send(request.map(Body::from)).await.map_err(|error| self.failed(&error, place))
+    }
+
+    fn no_client(&self) -> ErrorKind {
+        match &self.server.plugin {
+            Some(command) => {
+                let why = "its answer cannot be used".to_owned();
+                ErrorKind::ExecPlugin { command: command.clone(), why }
+            }
+            None => ErrorKind::Unreachable(Unreachable::NoConnection("the client could not be made".to_owned())),
+        }
     }
 
     /// The client, made where there is none or where its certificate, which a plugin gave, has run out.
@@ -205,10 +228,8 @@ impl Line {
         let made = tokio::task::spawn_blocking(move || kube::Client::try_from(config)).await;
         let client = match made {
             Ok(made) => made.map_err(|error| self.failed(&error, place))?,
-            Err(_) => {
-                let why = Unreachable::NoConnection("the client could not be made".to_owned());
-                return Err(Error::new(place.clone(), ErrorKind::Unreachable(why)));
-            }
+            // kube stops so at a token that no header can carry; one of the configuration was checked.
+            Err(_) => return Err(Error::new(place.clone(), self.no_client())),
         };
         *held = Some(client.clone());
         Ok(client)

@@ -3,6 +3,7 @@
 //! Every call has a deadline, ends with Ctrl-C, and is made again where that heals ([`Limits`]).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -73,6 +74,8 @@ pub struct Applied {
     pub object: Object,
     /// Whether the apply made it.
     pub created: bool,
+    /// Whether it was sent more than once, so that an attempt without an answer may have made it.
+    pub repeated: bool,
 }
 
 /// Objects of one kind.
@@ -277,10 +280,14 @@ impl Cluster {
             field_validation: Some(kube::api::ValidationDirective::Strict),
         };
         let patch = Patch::Apply(object.fields());
-        let request = || path(&at).patch(&at.name, &params, &patch).map_err(|error| error.to_string());
+        let attempts = AtomicU32::new(0);
+        let request = || {
+            attempts.fetch_add(1, Ordering::Relaxed);
+            path(&at).patch(&at.name, &params, &patch).map_err(|error| error.to_string())
+        };
         let answer = self.0.ask(&place, limits, request).await?;
         let created = answer.status == StatusCode::CREATED;
-        Ok(Applied { object: answer.object(&place)?, created })
+        Ok(Applied { object: answer.object(&place)?, created, repeated: attempts.into_inner() > 1 })
     }
 
     /// Changes parts of an object by a JSON merge patch (RFC 7386). With a `metadata.resourceVersion` in it, only when

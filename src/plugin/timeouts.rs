@@ -91,6 +91,10 @@ pub fn parse_duration(given: &str) -> Result<Duration, String> {
             };
         rest = tail;
     }
+    // As in Go, where they end at 2^63 ns; far beyond, a clock could not be told when it is over.
+    if seconds * 1e9 >= 9_223_372_036_854_775_807.0 {
+        return Err(format!("\"{given}\" is too long: 2562047h, which are 292 years, are the most."));
+    }
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(format!("\"{given}\" is not a duration that can be waited for: it must be greater than zero.")),
@@ -120,6 +124,12 @@ mod tests {
         }
         for given in ["", "10", "m", "-5m", "0s", "10 m", "ten minutes", "1d"] {
             assert!(parse_duration(given).is_err(), "{given}");
+        }
+        assert!(
+            parse_duration("2562047h").is_ok_and(|longest| std::time::Instant::now().checked_add(longest).is_some())
+        );
+        for given in ["2562048h", "2600000000000000h", "9999999999999999999h"] {
+            assert!(parse_duration(given).is_err_and(|why| why.contains("too long")), "{given}");
         }
     }
 }

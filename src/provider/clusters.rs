@@ -2,6 +2,7 @@
 //!
 //! What a refresh has learnt is kept for the plan that follows it, and dropped by every ConfigureProvider.
 
+mod names;
 mod talos_nodes;
 
 use std::{
@@ -14,8 +15,11 @@ use kubernetes::{Cluster, Limits, ObjectRef, SettingsError, settings::SettingsPr
 use plugin::Context;
 use tokio::sync::OnceCell;
 
-pub(crate) use self::talos_nodes::TalosNode;
+pub(crate) use self::{names::Names, talos_nodes::TalosNode};
 use crate::configuration::KubernetesSettings;
+
+/// The field manager of what this provider alone writes.
+pub(crate) const MANAGER: &str = "terraform-provider-nvidia";
 
 /// How long a plan looks at a cluster: it must not hang on one that is not there.
 pub(crate) const LOOK: Duration = Duration::from_secs(10);

@@ -23,19 +23,17 @@ use plugin::{
 };
 
 use self::{model::Memory, plan::Effect};
-use crate::clusters::Clusters;
-
-/// The field manager under which the object is applied.
-const MANAGER: &str = "terraform-provider-nvidia";
+use crate::clusters::{Clusters, MANAGER, Names};
 
 /// The resource type.
 pub(crate) struct RuntimeClass {
     clusters: Arc<Clusters>,
+    names: Names,
 }
 
 impl RuntimeClass {
     pub(crate) fn new(clusters: Arc<Clusters>) -> Self {
-        Self { clusters }
+        Self { clusters, names: Names::default() }
     }
 }
 
@@ -74,7 +72,7 @@ impl Resource for RuntimeClass {
     }
 
     async fn create(&self, context: &Context, request: ApplyRequest, diagnostics: &mut Diagnostics) -> Option<Applied> {
-        apply::create(&self.clusters, context, request, diagnostics).await
+        apply::create(&self.clusters, &self.names, context, request, diagnostics).await
     }
 
     async fn update(&self, context: &Context, request: ApplyRequest, diagnostics: &mut Diagnostics) -> Applied {

@@ -27,8 +27,10 @@ use plugin::{
     Timeouts, Value,
 };
 
-use self::place::Names;
-use crate::{clusters::Clusters, texts::cluster::SayOf};
+use crate::{
+    clusters::{Clusters, Names},
+    texts::cluster::SayOf,
+};
 
 /// The resource type.
 pub(crate) struct SmokeTest {

@@ -27,6 +27,8 @@ pub enum Field {
     ClientKey,
     /// `token`.
     Token,
+    /// `tls_server_name`, or `tls-server-name` of a kubeconfig.
+    TlsServerName,
     /// `exec`.
     Exec,
     /// `proxy_url`.
@@ -134,6 +136,10 @@ impl SettingsError {
             (_, Some(Field::CaCertificate)) => "Give the cluster's CA as PEM or as base64 of PEM.",
             (_, Some(Field::Insecure)) => "Name the cluster's CA instead; TLS is always verified here.",
             (_, Some(Field::AuthProvider)) => "Use an exec plugin, as kubectl has it since 1.26.",
+            (_, Some(Field::TlsServerName)) => {
+                "Write the name that the server's certificate is for, such as `cp.example`."
+            }
+            (_, Some(Field::Token)) => "Give the token alone, as `kubectl create token` prints it.",
             (_, Some(Field::ProxyUrl)) => "Write it as `http://proxy.example:3128` or `socks5://…`.",
             _ => "Correct the settings of the cluster.",
         }
@@ -165,6 +171,7 @@ impl Field {
             Self::ClientCertificate => "client certificate",
             Self::ClientKey => "client key",
             Self::Token => "token",
+            Self::TlsServerName => "TLS server name",
             Self::Exec => "exec",
             Self::ProxyUrl => "proxy URL",
             Self::Insecure => "insecure-skip-tls-verify",

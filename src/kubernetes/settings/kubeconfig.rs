@@ -152,7 +152,7 @@ fn parts(cluster: Cluster, mut user: AuthInfo, origin: &str) -> Result<Parts, Se
             user.client_certificate.take(),
         )?,
         key: file(Field::ClientKey, key, user.client_key.take())?.map(Secret::from),
-        tls_server_name: cluster.tls_server_name,
+        tls_server_name: cluster.tls_server_name.filter(|name| !name.is_empty()),
         proxy_url: cluster.proxy_url.filter(|url| !url.is_empty()),
         auth: user,
     })

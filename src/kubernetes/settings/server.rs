@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
+use rustls_pki_types::ServerName;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Environment, Field, SettingsError, SettingsProblem, pem, proxy};
 use crate::secret::Secret;
@@ -61,6 +63,12 @@ impl Server {
             Some(exec) => Some(prepared(exec).map_err(at)?),
             None => None,
         };
+        if let Some(token) = &auth.token {
+            check_token(token).map_err(at)?;
+        }
+        if let Some(name) = &parts.tls_server_name {
+            check_server_name(name).map_err(at)?;
+        }
         let has_credentials =
             plugin.is_some() || auth.token.is_some() || auth.token_file.is_some() || auth.password.is_some();
         if uri.scheme_str() == Some("http") && has_credentials && !is_loopback(&uri) {
@@ -107,15 +115,39 @@ fn address(given: &str) -> Result<http::Uri, (Field, SettingsProblem)> {
     if given.is_empty() {
         return Err((Field::Host, SettingsProblem::Missing));
     }
+    // Every message names the address, so it must not hold a password; and kube would not send it.
+    if given.contains('@') {
+        return Err(wrong(
+            "it holds a user or a password, which an API server does not take from its address".to_owned(),
+        ));
+    }
     let text = if given.contains("://") { given.to_owned() } else { format!("https://{given}") };
     let uri: http::Uri = text.parse().map_err(|_| wrong(format!("\"{given}\" is no URL")))?;
     if uri.host().is_none_or(str::is_empty) {
         return Err(wrong(format!("\"{given}\" has no host")));
     }
+    let has_port = uri.authority().is_some_and(|authority| authority.as_str() != uri.host().unwrap_or_default());
+    if has_port && uri.port_u16().is_none() {
+        return Err(wrong(format!("the port of \"{given}\" is no number from 0 to 65535")));
+    }
     match uri.scheme_str() {
         Some("https" | "http") => Ok(uri),
         scheme => Err(wrong(format!("the scheme {} is not https", scheme.unwrap_or_default()))),
     }
+}
+
+/// kube gives up in the middle of its work on a token that no header can carry.
+fn check_token(token: &SecretString) -> Result<(), (Field, SettingsProblem)> {
+    if token.expose_secret().chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let why = "it has a blank, a line break or another character that no token has".to_owned();
+    Err((Field::Token, SettingsProblem::Unusable(why)))
+}
+
+fn check_server_name(name: &str) -> Result<(), (Field, SettingsProblem)> {
+    let why = || SettingsProblem::Unusable(format!("\"{name}\" is neither a DNS name nor an IP address"));
+    ServerName::try_from(name).map(drop).map_err(|_| (Field::TlsServerName, why()))
 }
 
 fn is_loopback(uri: &http::Uri) -> bool {

@@ -195,10 +195,50 @@ fn an_address_is_checked_before_it_is_dialled() {
         inline: Some(Inline { host: host.to_owned(), ..Inline::default() }),
         ..Settings::default()
     };
-    for host in ["", "  ", "ftp://a", "https://", "a b"] {
+    for host in ["", "  ", "ftp://a", "https://", "a b", "a:port", "[fd00::1]:99999"] {
         assert_eq!(problem(&settings(host)).0, Some(Field::Host), "{host}");
     }
     assert_eq!(url(&settings("[fd00::1]:6443")), "https://[fd00::1]:6443");
+    assert_eq!(url(&settings("[fd00::1]")), "https://[fd00::1]");
+}
+
+#[test]
+fn an_address_never_brings_a_password_into_a_message() {
+    let folder = folder();
+    for host in ["https://user:s3cret@a:6443", "user:s3cret@a", "https://user:s3cret@a b", "https://user:s3cret@a:port"]
+    {
+        let inline = Inline { host: host.to_owned(), ..Inline::default() };
+        let of_file = of_file(&write(&folder, "config", &kubeconfig("a", &format!("'{host}'"), "{}")));
+        for settings in [Settings { inline: Some(inline), ..Settings::default() }, of_file] {
+            let (field, said) = problem(&settings);
+            assert!(field == Some(Field::Host) && !said.contains("s3cret"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_no_header_can_carry_is_refused_without_quoting_it() {
+    let folder = folder();
+    for token in ["s3cret\\nb", "s3cret b", "s3cret\\u00e4"] {
+        let user = format!("{{token: \"{token}\"}}");
+        let (field, said) = problem(&of_file(&write(&folder, "config", &kubeconfig("a", "https://a", &user))));
+        assert!(field == Some(Field::Token) && !said.contains("s3cret"), "{said}");
+    }
+}
+
+#[test]
+fn a_server_name_is_a_name_or_an_address() {
+    let settings = |name: &str| Settings {
+        inline: Some(Inline { host: "a".into(), ..Inline::default() }),
+        tls_server_name: Some(name.to_owned()),
+        ..Settings::default()
+    };
+    for name in ["not a name", "https://a", "a/b"] {
+        assert_eq!(problem(&settings(name)).0, Some(Field::TlsServerName), "{name}");
+    }
+    for name in ["cp.example", "10.0.0.1", "fd00::1"] {
+        assert_eq!(url(&settings(name)), "https://a", "{name}");
+    }
 }
 
 #[test]

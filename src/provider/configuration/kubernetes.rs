@@ -141,6 +141,21 @@ pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
             "kubernetes.config_paths is an empty list. Name a file, or leave it out.",
         );
     }
+    every_path_is_given(block.get("config_paths"), &path.then("config_paths"), diagnostics);
+}
+
+/// A path that is null would be passed over, and with it the cluster that was meant.
+fn every_path_is_given(paths: &Value, path: &Path, diagnostics: &mut Diagnostics) {
+    let Field::Known(items) = paths.items() else { return };
+    for (index, item) in items.iter().enumerate() {
+        if matches!(item.string(), Field::Null | Field::Known("")) {
+            diagnostics.error(
+                path.index(index),
+                "Empty value",
+                "This item of kubernetes.config_paths is null or empty. Name a file, or leave the item out.",
+            );
+        }
+    }
 }
 
 /// What is known of a configuration that [`validate`] has passed.
@@ -268,6 +283,10 @@ mod tests {
             (vec![("host", "a".into()), ("client_key", "b".into())], vec!["kubernetes.client_key"]),
             (vec![("host", Value::unknown()), ("token", "b".into())], vec![]),
             (vec![("config_paths", Value::List(vec![]))], vec!["kubernetes.config_paths"]),
+            (
+                vec![("config_paths", Value::List(vec![Value::Null, "a".into(), "".into(), Value::unknown()]))],
+                vec!["kubernetes.config_paths[0]", "kubernetes.config_paths[2]"],
+            ),
             (vec![("tls_server_name", "a".into()), ("config_path", "b".into())], vec![]),
         ] {
             assert_eq!(problems(attributes.clone()), paths, "{attributes:?}");

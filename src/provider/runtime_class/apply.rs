@@ -17,13 +17,17 @@ use super::{
     read::{failed, stored},
     target, timeouts,
 };
-use crate::{clusters::Clusters, texts::cluster::SayOf};
+use crate::{
+    clusters::{Clusters, Names},
+    texts::cluster::SayOf,
+};
 
 /// How long it is looked at what became of a call that got no answer.
 const AFTERWARDS: Duration = Duration::from_secs(5);
 
 pub(super) async fn create(
     clusters: &Clusters,
+    names: &Names,
     context: &Context,
     request: ApplyRequest,
     diagnostics: &mut Diagnostics,
@@ -35,6 +39,10 @@ pub(super) async fn create(
     let limit = timeouts(&planned).create;
     // The cluster may be on its way up in this same apply.
     let limits = Limits::patient(limit, &context.stop);
+    // From the look to the answer: of two resources with one name, the second is to see what the first has made. Each call
+    // of the first ends with its own limits.
+    let name = names.of(&at);
+    let _held = name.lock().await;
     match cluster.get(&at, &limits).await {
         Ok(Some(live)) => {
             say.exists_already(true, "nvidia_runtime_class", &at.name, &live.managers());
@@ -48,13 +56,16 @@ pub(super) async fn create(
     }
     let apply = Apply { manager: MANAGER, force: false, dry_run: false };
     match cluster.apply(&wanted, apply, &limits).await {
-        Ok(applied) if applied.created || is_ours_alone(&applied.object) => {
+        Ok(applied) if applied.created || (applied.repeated && is_ours_alone(&applied.object)) => {
             clusters.note_ours(&at);
             Some(stored(&planned, &wanted, &applied.object))
         }
-        // Somebody made it between our look and our apply, which has joined them.
+        // Somebody made it between our look and our apply, which has joined them. What another process of this provider
+        // has made under the same manager cannot be told apart and given back.
         Ok(applied) => {
-            give_back(&cluster, &at, &limits, &mut say).await;
+            if !is_ours_alone(&applied.object) {
+                give_back(&cluster, &at, &limits, &mut say).await;
+            }
             say.exists_already(true, "nvidia_runtime_class", &at.name, &applied.object.managers());
             None
         }

@@ -29,6 +29,9 @@ const BEAT: &str = "terraform-provider-nvidia/beat";
 /// How long the container has to end by itself when the pod is deleted, in seconds. There is nothing to save.
 const GRACE: u64 = 5;
 
+/// The longest that the API lets a pod say that it may be active, in seconds.
+const LONGEST: u64 = i32::MAX as u64;
+
 /// Whose pod stands there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -68,7 +71,7 @@ pub(super) fn pod(test: &Test, run: &str, most: Duration) -> Result<Object, NotA
     let mut spec = json!({
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": GRACE,
-        "activeDeadlineSeconds": most.as_secs().max(1),
+        "activeDeadlineSeconds": most.as_secs().clamp(1, LONGEST),
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
         "tolerations": tolerations(test),
@@ -208,6 +211,16 @@ mod tests {
             {"key": "team", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 5},
         ]);
         assert_eq!(pod.at("/spec/tolerations"), Some(&expect));
+    }
+
+    #[test]
+    fn the_pod_ends_by_itself_within_what_the_api_takes() {
+        for (most, seconds) in [(Duration::from_millis(20), 1), (Duration::from_secs(600), 600)] {
+            let pod = pod(&test(&[]), "r1", most).unwrap();
+            assert_eq!(pod.at("/spec/activeDeadlineSeconds"), Some(&json!(seconds)));
+        }
+        let century = pod(&test(&[]), "r1", Duration::from_secs(100 * 365 * 86_400)).unwrap();
+        assert_eq!(century.at("/spec/activeDeadlineSeconds"), Some(&json!(i32::MAX)));
     }
 
     #[test]

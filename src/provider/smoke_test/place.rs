@@ -5,15 +5,10 @@
 //! it is. That it was made by a smoke test its labels say; that its run is dead it says by silence, since a run that is
 //! alive counts on in an annotation (`manifest::beat`). No clocks are compared: silence is what this run itself has seen.
 
-use std::{
-    collections::HashMap,
-    ops::ControlFlow,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{ops::ControlFlow, time::Duration};
 
 use kubernetes::{Cluster, Error, ErrorKind, Limits, Object, ObjectRef, Preconditions, Propagation};
-use tokio::{sync::Mutex as AsyncMutex, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     cleanup,
@@ -29,19 +24,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How often such a create is made: a namespace has its service account within seconds, and etcd its leader.
 const ATTEMPTS: u32 = 30;
-
-/// Names that this process tests under, so that two tests of one name wait for each other and not for silence.
-#[derive(Default)]
-pub(super) struct Names(Mutex<HashMap<ObjectRef, Arc<AsyncMutex<()>>>>);
-
-impl Names {
-    /// The lock of a pod's name, held from its making to its end.
-    pub(super) fn of(&self, pod: &ObjectRef) -> Arc<AsyncMutex<()>> {
-        // What it holds is whole between any two statements, so a panic elsewhere spoils nothing.
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(names.entry(pod.clone()).or_default())
-    }
-}
 
 /// Why there is no pod of this run.
 #[derive(Debug)]
@@ -221,13 +203,5 @@ mod tests {
         assert_eq!(seen(Some(&other), Some(&sign)), "silent");
         assert_eq!(seen(Some(&other), Some("an earlier sign")), "alive");
         assert_eq!(seen(Some(&Object::new(stranger).unwrap()), None), "foreign");
-    }
-
-    #[test]
-    fn a_name_has_one_lock_in_a_process() {
-        let names = Names::default();
-        let (one, other) = (test(&[]).pod(), test(&[("name", plugin::Value::from("b"))]).pod());
-        assert!(Arc::ptr_eq(&names.of(&one), &names.of(&one)));
-        assert!(!Arc::ptr_eq(&names.of(&one), &names.of(&other)));
     }
 }

@@ -20,13 +20,13 @@ use super::{
     model::{Memory, Test},
     nodes::NodeGpus,
     nvidia_smi::Report,
-    place::{self, Names, NotMade},
+    place::{self, NotMade},
     pod::{Container, Pod, Progress},
     reason::{Evidence, of_refusal},
     run_id, timeouts,
 };
 use crate::{
-    clusters::Clusters,
+    clusters::{Clusters, Names},
     texts::{
         cluster::SayOf,
         smoke_test::{Ending, SayTest},

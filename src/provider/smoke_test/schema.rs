@@ -197,6 +197,11 @@ fn tolerations(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
             };
             diagnostics.error(path.index(index).then(name), "Invalid toleration", format!("`{name}`: {why}"));
         }
+        let seconds = item.get("toleration_seconds");
+        if !seconds.is_null() && seconds.integer().known().is_none() {
+            let why = "`toleration_seconds` must be a whole number of seconds.";
+            diagnostics.error(path.index(index).then("toleration_seconds"), "Invalid toleration", why);
+        }
     }
 }
 
@@ -280,6 +285,15 @@ mod tests {
                 "tolerations",
                 Value::List(vec![Value::object([("key", Value::from("a")), ("effect", Value::from("Never"))])]),
                 vec!["tolerations[0].effect"],
+            ),
+            (
+                "tolerations",
+                Value::List(vec![Value::object([
+                    ("key", Value::from("a")),
+                    ("effect", Value::from("NoExecute")),
+                    ("toleration_seconds", Value::Number(plugin::value::Number::parse("1.5").unwrap())),
+                ])]),
+                vec!["tolerations[0].toleration_seconds"],
             ),
         ] {
             assert_eq!(problems(name, &value), expect, "{name} {value:?}");

@@ -6,7 +6,7 @@ use kubernetes::{Error, ErrorKind, ObjectRef, SettingsError, error::FieldConflic
 use plugin::{Diagnostics, Path};
 
 use super::{list, span};
-use crate::clusters::NoCluster;
+use crate::clusters::{MANAGER, NoCluster};
 
 /// A call that failed, with its cause and the next step.
 pub(crate) fn failed_call(error: &Error) -> String {
@@ -138,8 +138,13 @@ impl SayOf<'_> {
     pub(crate) fn exists_already(&mut self, is_error: bool, resource: &str, id: &str, managers: &[&str]) {
         let object = self.object;
         let by = if managers.is_empty() { String::new() } else { format!(" (written by {})", list(managers)) };
+        let twice = if managers == [MANAGER] {
+            " This provider wrote it: where two resources have this name, give one of them another, since they would undo each other's changes; where this is a replacement with create_before_destroy, take that out, since two objects cannot have one name."
+        } else {
+            ""
+        };
         let detail = format!(
-            "{object} is there already{by}, and a create never takes over what it did not make. To manage it, import it, with what this resource is called for NAME (in a module: its whole address):\n\n  terraform import {resource}.NAME {id}\n\nor with a block:\n\n  import {{\n    to = {resource}.NAME\n    id = \"{id}\"\n  }}\n\nOr choose another name, or delete it if nothing needs it."
+            "{object} is there already{by}, and a create never takes over what it did not make. To manage it, import it, with what this resource is called for NAME (in a module: its whole address):\n\n  terraform import {resource}.NAME {id}\n\nor with a block:\n\n  import {{\n    to = {resource}.NAME\n    id = \"{id}\"\n  }}\n\nOr choose another name, or delete it if nothing needs it.{twice}"
         );
         let summary = "The object exists already";
         let path = self.named();
@@ -226,6 +231,7 @@ const fn attribute(field: Field) -> Option<&'static str> {
         Field::ClientCertificate => "client_certificate",
         Field::ClientKey => "client_key",
         Field::Token => "token",
+        Field::TlsServerName => "tls_server_name",
         Field::Exec => "exec",
         Field::ProxyUrl => "proxy_url",
         Field::Insecure | Field::AuthProvider => return None,

@@ -1,14 +1,17 @@
 //! Exec plugins: real programs that give credentials, fail, or would like to ask.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kubernetes::{Cluster, ErrorKind, Kind, ObjectRef, Settings, settings::Exec, settings::Inline};
+use kubernetes::{Cluster, ErrorKind, Kind, Limits, ObjectRef, Settings, settings::Exec, settings::Inline};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use super::{limits, shared};
 
@@ -75,6 +78,7 @@ async fn a_plugin_that_fails_is_told_with_its_error_and_without_its_secrets() {
         ("echo s3cret-output; echo 'log in first' >&2; exit 3", "log in first"),
         ("echo s3cret-output", "no ExecCredential"),
         ("echo '{\"kind\":\"ExecCredential\"}'", "no status"),
+        (r#"echo '{"kind":"ExecCredential","status":{"token":"s3cret\\nb"}}'"#, "cannot be used"),
     ] {
         let command = script(&folder, text);
         let failed = room(&command).get(&nvidia(), &limits()).await.unwrap_err();
@@ -84,4 +88,22 @@ async fn a_plugin_that_fails_is_told_with_its_error_and_without_its_secrets() {
     }
     let missing = room("/nowhere/plugin").get(&nvidia(), &limits()).await.unwrap_err();
     assert!(missing.kind().to_string().contains("cannot be started"), "{missing:?}");
+}
+
+#[tokio::test]
+async fn a_plugin_that_does_not_end_is_named_and_not_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipe, starts) = (folder.path().join("pipe"), folder.path().join("starts"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // For reading too, so that neither side waits for the other to open it.
+    let mut held = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let command = script(&folder, &format!("echo >> {}; read -r line < {}", starts.display(), pipe.display()));
+    let limits = Limits::patient(Duration::from_secs(2), &CancellationToken::new());
+    let failed = room(&command).get(&nvidia(), &limits).await;
+    // It ends now, and the runtime with it.
+    held.write_all(b"\n\n").unwrap();
+    let failed = failed.unwrap_err();
+    let ErrorKind::ExecPlugin { command: named, why } = failed.kind() else { panic!("{failed:?}") };
+    assert!(*named == command && why.contains("did not end"), "{why}");
+    assert!(fs::read(&starts).unwrap_or_default().len() < 2);
 }
