@@ -53,17 +53,17 @@ until grep -q '^ready ' "$work/ready" && grep -q '^ready ' "$work/cluster-ready"
     sleep 0.05
 done
 kubectl() { "$tools/kubectl" --kubeconfig "$work/kubernetes/kubeconfig" "$@"; }
-# The same node as the cluster sees it, and what nvidia-smi will print there.
+# The same node as the cluster sees it: its GPU can be had once a device plugin runs. And what nvidia-smi will print there.
 kubectl create --filename - >/dev/null <<END
 apiVersion: v1
 kind: Node
 metadata:
   name: gpu-1
   labels: {kubernetes.io/hostname: gpu-1, nvidia.com/gpu.present: "true"}
-  annotations: {kwok.x-k8s.io/node: fake}
+  annotations: {kwok.x-k8s.io/node: fake, node.test/gpus: "1"}
 status:
-  capacity: {cpu: "8", memory: 32Gi, pods: "110", nvidia.com/gpu: "1"}
-  allocatable: {cpu: "8", memory: 32Gi, pods: "110", nvidia.com/gpu: "1"}
+  capacity: {cpu: "8", memory: 32Gi, pods: "110"}
+  allocatable: {cpu: "8", memory: 32Gi, pods: "110"}
   nodeInfo: {osImage: Talos (v$talos.0), architecture: amd64, operatingSystem: linux, kernelVersion: "", containerRuntimeVersion: "",
     kubeletVersion: "", kubeProxyVersion: "", bootID: "", machineID: "", systemUUID: ""}
 END
@@ -105,7 +105,7 @@ say "Node $node runs Talos $talos and has nothing of NVIDIA in its configuration
 configuration >"$work/before"
 grep -c nvidia "$work/before" | sed 's/$/ lines of its configuration name nvidia/' || true
 
-say "The guide, as code: patch, runtime class, nvidia-smi in a pod"
+say "The guide, as code: patch, runtime class, device plugin, nvidia-smi in a pod"
 run init
 run apply -auto-approve
 
@@ -133,11 +133,13 @@ END
 chmod +x "$work/editor"
 EDITOR=$work/editor talosctl edit machineconfig --mode no-reboot
 
-say "And somebody sends the runtime class's pods to other nodes"
-echo "\$ kubectl patch runtimeclass nvidia"
+say "Somebody sends the runtime class's pods to other nodes, and takes another image for the device plugin"
+echo "\$ kubectl patch runtimeclass nvidia; kubectl set image daemonset nvidia-device-plugin"
 kubectl patch runtimeclass nvidia --type merge --patch '{"scheduling": {"nodeSelector": {"nvidia.com/gpu.present": "maybe"}}}'
+kubectl --namespace nvidia-device-plugin set image daemonset/nvidia-device-plugin \
+    nvidia-device-plugin-ctr=nvcr.io/nvidia/k8s-device-plugin:latest
 
-say "One plan shows both"
+say "One plan shows all of it"
 code=0
 run plan -detailed-exitcode -out=mend || code=$?
 if [ "$code" -ne 2 ]; then
@@ -154,10 +156,12 @@ run output drivers
 
 say "And all of it is taken back"
 run destroy -auto-approve
-if kubectl get runtimeclass nvidia >/dev/null 2>&1; then
-    echo "the runtime class is still there" >&2
-    exit 1
-fi
+for object in runtimeclass/nvidia namespace/nvidia-device-plugin; do
+    if kubectl get "$object" >/dev/null 2>&1; then
+        echo "$object is still there" >&2
+        exit 1
+    fi
+done
 configuration >"$work/after"
 cmp "$work/before" "$work/after"
 say "the node's configuration is byte for byte what it was ($(wc -c <"$work/after" | tr -d ' ') bytes)"

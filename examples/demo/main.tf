@@ -40,13 +40,23 @@ resource "nvidia_runtime_class" "nvidia" {
   depends_on = [talos_nvidia_node_patch.gpu]
 }
 
-# nvidia-smi in a pod, as the guide ends. It runs again when Talos was upgraded on one of the nodes.
+# The device plugin offers the nodes' GPUs to pods: what `helm install` does in the guide. The apply goes on when a node
+# has GPUs to give.
+resource "nvidia_device_plugin_release" "nvidia" {
+  version            = "0.17.4"
+  runtime_class_name = nvidia_runtime_class.nvidia.name
+  wait_for           = "gpus"
+}
+
+# nvidia-smi in a pod, as the guide ends. It runs again when Talos was upgraded on one of the nodes, and when the device
+# plugin was.
 resource "nvidia_smoke_test" "gpu" {
   runtime_class_name = nvidia_runtime_class.nvidia.name
 
-  triggers = {
-    for node, patch in talos_nvidia_node_patch.gpu : node => patch.talos_version
-  }
+  triggers = merge(
+    { device_plugin = nvidia_device_plugin_release.nvidia.version },
+    { for node, patch in talos_nvidia_node_patch.gpu : node => patch.talos_version },
+  )
 }
 
 # What is there of the driver on each node, read after the patch has changed it.
