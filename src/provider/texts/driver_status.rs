@@ -94,7 +94,7 @@ pub(crate) fn sentence(problem: &Problem<'_>, tag: &str) -> String {
             "No CDI specification of NVIDIA's is in /run/cdi, and on Talos {tag} ext-nvidia-cdi-gen should have written /run/cdi/nvidia.yaml: without it containers get no GPU, so look at `talosctl service ext-nvidia-cdi-gen` and `talosctl logs ext-nvidia-cdi-gen` of the node."
         ),
         Problem::JitHarden { value } => format!(
-            "The sysctl net.core.bpf_jit_harden is {} and should be 1 on Talos up to 1.12, or containers with a GPU do not start: set it with the `sysctls` of the node's talos_nvidia_node_patch, whose default it is.",
+            "The sysctl net.core.bpf_jit_harden is {} and should be 1 on Talos up to 1.12, or containers with a GPU do not start: set it with the `sysctls` of the node's talos_nvidia_node_patch, whose default it is, and where it is set there already, somebody has changed it in the running kernel since, so reboot the node or write it back.",
             value.unwrap_or("not there")
         ),
         Problem::Pending(waits) => pending(*waits),
