@@ -82,12 +82,15 @@ fn the_provider_block_and_the_demo_are_valid(case: &Case) -> Result<()> {
 }
 harness::on_one_minor!(the_provider_block_and_the_demo_are_valid);
 
-/// The blocks of one page are one configuration, in which only what other providers bring is marked as another language.
-fn the_blocks_of_each_guide_are_formatted_and_one_valid_configuration(case: &Case) -> Result<()> {
-    let mut seen = 0;
+/// The blocks of one page are one configuration. In a guide only what other providers bring is marked as another language.
+fn the_blocks_of_the_readme_and_of_each_guide_are_formatted_and_one_valid_configuration(case: &Case) -> Result<()> {
+    let mut pages = vec![(repository()?.join("README.md"), "```hcl")];
     for entry in fs::read_dir(repository()?.join("docs/guides"))? {
-        let page = entry?.path();
-        let blocks = blocks(&fs::read_to_string(&page)?);
+        pages.push((entry?.path(), "```terraform"));
+    }
+    let mut seen = 0;
+    for (page, fence) in pages {
+        let blocks = blocks(&fs::read_to_string(&page)?, fence);
         if blocks.is_empty() {
             continue;
         }
@@ -102,10 +105,10 @@ fn the_blocks_of_each_guide_are_formatted_and_one_valid_configuration(case: &Cas
             .with_context(|| page.display().to_string())?;
         expect_valid(&workspace).with_context(|| page.display().to_string())?;
     }
-    ensure!(seen >= 4, "only {seen} guides have blocks");
+    ensure!(seen >= 5, "only {seen} pages have blocks");
     Ok(())
 }
-harness::on_one_minor!(the_blocks_of_each_guide_are_formatted_and_one_valid_configuration);
+harness::on_one_minor!(the_blocks_of_the_readme_and_of_each_guide_are_formatted_and_one_valid_configuration);
 
 fn the_modules_own_tests_pass_and_leave_nothing_behind(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
@@ -205,13 +208,13 @@ fn lay_out(workspace: &Workspace, from: &Path, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// The texts of a page's blocks in Terraform's language, without the indentation of a list around them.
-fn blocks(page: &str) -> Vec<String> {
+/// The texts of a page's blocks that begin so, without the indentation of a list around them.
+fn blocks(page: &str, fence: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut indentation = None;
     for line in page.lines() {
         match indentation {
-            None if line.trim_start() == "```terraform" => {
+            None if line.trim_start() == fence => {
                 indentation = Some(line.len() - line.trim_start().len());
                 found.push(String::new());
             }
