@@ -112,7 +112,8 @@ fn an_edit_by_hand_shows_on_the_attribute_and_is_mended(case: &Case) -> Result<(
     let mended = live(cluster, &name)?;
     assert_eq!(mended["overhead"]["podFixed"], json!({"cpu": "250m", "memory": "1Gi"}));
     assert_eq!(mended["scheduling"]["tolerations"][0]["key"], "nvidia.com/gpu");
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(an_edit_by_hand_shows_on_the_attribute_and_is_mended);
 
@@ -127,7 +128,8 @@ fn a_label_that_went_and_came_back_in_other_hands_is_still_ours(case: &Case) -> 
     cluster.kubectl(&["label", "runtimeclass", &name, "a=theirs"])?.succeeded()?;
     expect_drift_and_mend(&workspace, "labels")?;
     assert_eq!(live(cluster, &name)?["metadata"]["labels"], json!({"a": "1"}));
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(a_label_that_went_and_came_back_in_other_hands_is_still_ours);
 
@@ -144,7 +146,8 @@ fn what_others_add_is_left_alone(case: &Case) -> Result<()> {
     let labels = &live(cluster, &name)?["metadata"]["labels"];
     assert_eq!(labels, &json!({"a": "2", "foreign": "x"}));
     expect_settled(&workspace)?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(what_others_add_is_left_alone);
 
@@ -165,7 +168,8 @@ fn what_is_taken_out_of_the_configuration_goes_even_where_somebody_else_wrote_it
     assert_eq!(left["metadata"].get("annotations"), None);
     assert_eq!((left.get("overhead"), left.get("scheduling")), (None, None));
     expect_settled(&workspace)?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(what_is_taken_out_of_the_configuration_goes_even_where_somebody_else_wrote_it);
 
@@ -180,7 +184,8 @@ fn one_that_is_deleted_by_hand_is_planned_again(case: &Case) -> Result<()> {
     workspace.apply_plan()?;
     expect_settled(&workspace)?;
     cluster.kubectl(&["delete", "runtimeclass", &name])?.succeeded()?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(one_that_is_deleted_by_hand_is_planned_again);
 
@@ -255,7 +260,8 @@ fn a_field_of_another_manager_is_not_taken_and_both_are_named(case: &Case) -> Re
     rewrite(&workspace, &cluster.kubeconfig(), &class(&name, "labels = { a = \"2\" }"))?;
     workspace.apply()?;
     expect_settled(&workspace)?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(a_field_of_another_manager_is_not_taken_and_both_are_named);
 
@@ -275,7 +281,8 @@ fn another_handler_replaces_it(case: &Case) -> Result<()> {
     assert_eq!(after["handler"], "nvidia-cdi");
     assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
     expect_settled(&workspace)?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(another_handler_replaces_it);
 
@@ -323,7 +330,8 @@ fn a_cluster_that_is_down_stops_a_refresh_and_not_the_plan_of_a_create(case: &Ca
     assert_eq!(workspace.state()?.addresses(), [ADDRESS]);
     proxy.heal()?;
     expect_settled(&workspace)?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(a_cluster_that_is_down_stops_a_refresh_and_not_the_plan_of_a_create);
 
@@ -343,7 +351,8 @@ fn a_create_waits_for_a_cluster_on_its_way_up_and_says_so_when_it_does_not_come(
     proxy.heal()?;
     workspace.finish(running)?.succeeded()?;
     expect_settled(&workspace)?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(a_create_waits_for_a_cluster_on_its_way_up_and_says_so_when_it_does_not_come);
 
@@ -397,7 +406,8 @@ fn of_several_resources_with_one_name_one_has_the_object_and_the_others_are_told
     failed.diagnostic("two resources have this name")?;
     let state = workspace.state()?;
     ensure!(state.addresses().len() == 1, "the object is that of {:?}", state.addresses());
-    workspace.destroy()
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(of_several_resources_with_one_name_one_has_the_object_and_the_others_are_told);
 
@@ -447,7 +457,8 @@ fn ctrl_c_ends_a_create_that_waits_for_the_cluster(case: &Case) -> Result<()> {
     proxy.heal()?;
     workspace.apply()?;
     expect_settled(&workspace)?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(ctrl_c_ends_a_create_that_waits_for_the_cluster);
 
@@ -463,7 +474,8 @@ fn an_answer_that_never_comes_ends_with_the_timeout_and_the_object_is_known(case
     ensure!(error.says(&proxy.server()), "{error}");
     proxy.heal()?;
     expect_settled(&workspace)?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(an_answer_that_never_comes_ends_with_the_timeout_and_the_object_is_known);
 
@@ -486,7 +498,8 @@ fn a_cluster_that_appears_in_the_same_apply(case: &Case) -> Result<()> {
     plan.run.diagnostic("kubernetes.config_path")?;
     ensure!(plan.actions(ADDRESS).iter().all(|action| action == "no-op"), "{:?}", plan.actions(ADDRESS));
     workspace.apply()?;
-    workspace.destroy().map(drop)
+    workspace.destroy()?;
+    Ok(())
 }
 harness::on_one_minor!(a_cluster_that_appears_in_the_same_apply);
 

@@ -147,7 +147,7 @@ impl Line {
     }
 
     pub(crate) fn failed(&self, error: &kube::Error, place: &Place) -> Error {
-        of_failure(error, place.clone(), self.server.plugin.as_deref())
+        of_failure(error, place.clone(), self.server.plugin.as_deref(), self.server.proxy.as_deref())
     }
 
     /// Makes attempts until one succeeds or none can, the deadline passes, or the user asks to stop.

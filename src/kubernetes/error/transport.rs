@@ -8,9 +8,16 @@ use super::{CertificateProblem, Error, ErrorKind, Place, Unreachable};
 /// The longest part of a plugin's own words that a message quotes.
 const QUOTED: usize = 400;
 
-/// Why a request got no answer. `command` is the exec plugin of the configuration, if there is one.
-pub(crate) fn of_failure(error: &kube::Error, place: Place, command: Option<&str>) -> Error {
-    let kind = kind_of(error, command.unwrap_or_default());
+/// Why a request got no answer. `command` is the exec plugin of the configuration, and `proxy` the proxy on the way, if
+/// there is one.
+pub(crate) fn of_failure(error: &kube::Error, place: Place, command: Option<&str>, proxy: Option<&str>) -> Error {
+    let kind = match (kind_of(error, command.unwrap_or_default()), proxy) {
+        // Both are on the way, and it is not told which of them did not answer.
+        (ErrorKind::Unreachable(Unreachable::NoConnection(why)), Some(proxy)) => {
+            ErrorKind::Unreachable(Unreachable::NoConnection(format!("{why}, by way of the proxy {proxy}")))
+        }
+        (kind, _) => kind,
+    };
     Error::new(place, kind).after_sending(!never_left(error))
 }
 

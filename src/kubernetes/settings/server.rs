@@ -24,6 +24,8 @@ pub(crate) struct Server {
     pub(crate) url: String,
     /// The program that gives credentials.
     pub(crate) plugin: Option<String>,
+    /// The proxy on the way, without its user and password: `http://proxy.example:3128`.
+    pub(crate) proxy: Option<String>,
     config: kube::Config,
 }
 
@@ -104,8 +106,16 @@ impl Server {
         // Retries are our own: they keep to a deadline, hear Retry-After and end with Ctrl-C.
         config.default_retry = false;
         let url = uri.to_string().trim_end_matches('/').to_owned();
-        Ok(Self { origin: origin.to_owned(), url, plugin, config })
+        let proxy = config.proxy_url.as_ref().map(without_password);
+        Ok(Self { origin: origin.to_owned(), url, plugin, proxy, config })
     }
+}
+
+/// What a message may say of a proxy.
+fn without_password(proxy: &http::Uri) -> String {
+    let place = proxy.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    format!("{}://{place}", proxy.scheme_str().unwrap_or_default())
 }
 
 /// The address as a URI; `https` where no scheme is given.

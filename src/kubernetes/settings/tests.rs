@@ -270,6 +270,10 @@ fn a_proxy_is_taken_from_the_attribute_the_file_or_the_environment() {
     assert_eq!(proxy(&settings).as_deref(), Some("socks5://file:2/"));
     settings.proxy_url = Some("http://attribute:3".into());
     assert_eq!(proxy(&settings).as_deref(), Some("http://attribute:3/"));
+    for password in ["s3cret", "s3c@ret"] {
+        settings.proxy_url = Some(format!("http://user:{password}@proxy.example:3128"));
+        assert_eq!(settings.resolve().unwrap().proxy.as_deref(), Some("http://proxy.example:3128"));
+    }
     settings.proxy_url = Some("ftp://user:s3cret@attribute".into());
     let (field, said) = problem(&settings);
     assert!(field == Some(Field::ProxyUrl) && !said.contains("s3cret"), "{said}");

@@ -62,7 +62,8 @@ fn taken_over(live: &Object) -> Object {
         }
     }
     for name in ["handler", "overhead", "scheduling"] {
-        if let Some(value) = live.fields().get(name) {
+        // An empty one says nothing, as one that is not there.
+        if let Some(value) = live.fields().get(name).filter(|value| **value != json!({})) {
             ours[name] = value.clone();
         }
     }
@@ -113,6 +114,7 @@ mod tests {
                 "managedFields": [{"manager": MANAGER, "fieldsV1": {"f:metadata": {"f:annotations": {"f:ours.kubernetes.io/a": {}}}}}],
             },
             "overhead": {"podFixed": {"cpu": "1"}},
+            "scheduling": {},
         }))
         .unwrap();
         assert_eq!(

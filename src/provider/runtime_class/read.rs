@@ -47,6 +47,9 @@ pub(super) async fn read(
         say.another_stands_there(ours, live.uid());
         return None;
     }
+    if live.is_going() {
+        say.is_going();
+    }
     clusters.note_ours(&at);
     let memory = Memory::of(&private);
     let Some(applied) = memory.as_ref().and_then(Memory::object).or_else(|| model::object(&state)) else {

@@ -171,6 +171,15 @@ impl SayOf<'_> {
         );
     }
 
+    pub(crate) fn is_going(&mut self) {
+        let object = self.object;
+        self.warn(
+            self.named(),
+            "The object is being deleted",
+            format!("Somebody has deleted {object}, and its finalizers keep it until what they wait for is done (`kubectl get -o yaml` shows them). It counts as there until then; afterwards it is planned again. Plan again once it is gone."),
+        );
+    }
+
     pub(crate) fn another_stands_there(&mut self, ours: &str, theirs: &str) {
         let object = self.object;
         self.warn(
