@@ -4,7 +4,7 @@
 help:
 	@echo "make tools  build the pinned programs that the tests run (once, about 25 minutes)"
 	@echo "make build  the release binary"
-	@echo "make demo   the guide's node work with the real terraform, on a test node"
+	@echo "make demo   the whole guide with the real terraform, on a test node and a real Kubernetes control plane"
 	@echo "make test   formatting, lints, every test, every acceptance case; KUBERNETES=1.30 for the oldest supported one"
 	@echo "make lint   formatting, clippy, licences and bans"
 	@echo "make bench  start, memory, size, and plans of up to 1,000 nodes"
