@@ -221,9 +221,13 @@ impl Cluster {
     /// What a reader wants to know of the cluster when a case failed: its objects and events, as kubectl shows them.
     #[must_use]
     pub fn facts(&self) -> String {
-        let asked: [&[&str]; 3] = [
-            &["get", "nodes,runtimeclasses", "-o", "wide"],
-            &["get", "pods,daemonsets", "-A", "-o", "wide"],
+        // The newest last, since only the last lines are told: what the case at hand has made is among them.
+        let newest = "--sort-by=.metadata.creationTimestamp";
+        let asked: [&[&str]; 5] = [
+            &["get", "nodes", "-o", "wide", newest],
+            &["get", "runtimeclasses", "-o", "wide", newest],
+            &["get", "pods", "-A", "-o", "wide", newest],
+            &["get", "daemonsets", "-A", "-o", "wide", newest],
             &["get", "events", "-A", "--sort-by=.lastTimestamp"],
         ];
         let mut told = format!("Kubernetes {}, logs in {}\n", self.release, self.folder.display());
