@@ -8,8 +8,7 @@ mkdir -p target
 
 acceptance-tests/lint.sh
 acceptance-tests/tools/build.sh
-# Most cases wait for a node, a cluster or a command line more than they compute.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))} cargo test --workspace --locked 2>&1 | tee "$log"
+cargo test --workspace --locked 2>&1 | tee "$log"
 # What is written in Go checks itself: the golden values by go-cty, the test node by Talos's own clients,
 # what packs and signs a release by what a registry would refuse.
 acceptance-tests/cty-vectors/check.sh
