@@ -446,16 +446,18 @@ harness::on_one_minor!(a_right_that_is_missing_is_named_and_four_are_enough);
 fn ctrl_c_ends_a_create_that_waits_for_the_cluster(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
     let name = cluster.unique("stop");
-    let proxy = cluster.proxy()?;
-    let workspace = case.workspace_over(proxy.kubeconfig(), &class(&name, ""))?;
-    proxy.refuse()?;
+    let front = cluster.front()?;
+    let workspace = case.workspace_over(front.kubeconfig(), &class(&name, ""))?;
+    front.next(usize::MAX, "GET", &name, Fault::Drop);
     let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
     cluster.until("the apply has begun", || Ok(running.printed()?.contains("apply_start").then_some(())))?;
+    // The command line says so before it makes the call, and an interrupt in between ends it without the provider.
+    let before = front.requests().len();
+    cluster.until("the create asks again", || Ok((front.requests().len() > before).then_some(())))?;
     running.interrupt()?;
-    // Whose words end it is a matter of whether the interrupt or the call comes first.
-    workspace.finish(running)?.failed()?;
+    workspace.finish(running)?.failed()?.diagnostic("nterrupted")?;
     assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
-    proxy.heal()?;
+    front.forget();
     workspace.apply()?;
     expect_settled(&workspace)?;
     workspace.destroy()?;
