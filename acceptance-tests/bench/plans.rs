@@ -59,8 +59,7 @@ fn judged(size: u32, ratio: f64, measured: &Measured) -> Vec<Figure> {
         count("TLS connections in one plan", measured.connections, 1),
         count("calls to the busiest node in one plan", measured.calls, 4),
     ];
-    // A provider that does nothing takes 2.6 times terraform_data at 1,000; twice that is the aim there. No ratio is a
-    // fault: the node works on the same cores as what is measured.
+    // A provider that does nothing takes 2.6 times terraform_data at 1,000; twice that is the aim there.
     let aim = match size {
         100 => Some(2.6),
         1000 => Some(5.2),
@@ -68,7 +67,7 @@ fn judged(size: u32, ratio: f64, measured: &Measured) -> Vec<Figure> {
     };
     if let Some(aim) = aim {
         let what = format!("plan of {size} patches against terraform_data");
-        figures.push(Figure { what, unit: "times", measured: ratio, aim, fault: f64::INFINITY });
+        figures.push(Figure { what, unit: "times", measured: ratio, aim, fault: 2.0 * aim });
     }
     figures
 }
