@@ -2,9 +2,10 @@
 //! and how many requests it took, as a front before that server counts them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use harness::{Case, Cli, Cluster, Minor};
+use harness::{Case, Cli, Cluster, Minor, processor_time};
 
 use crate::plans::quiet_plan;
 use crate::{Figure, median, say};
@@ -21,18 +22,20 @@ pub(crate) fn measure(binary: &Path) -> Result<Vec<Figure>> {
     classes.apply().context("apply")?;
     plain.apply()?;
 
-    let (mut with, mut beside) = (Vec::new(), Vec::new());
+    let (mut with, mut beside, mut worked) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PLANS {
+        let before = server_time(&cluster)?;
         with.push(quiet_plan(&classes, &[])?);
+        worked.push(server_time(&cluster)? - before);
         beside.push(quiet_plan(&plain, &[])?);
     }
     classes.write("main.tf", &harness::main_tf_over(None, Some(front.kubeconfig()), &self::classes()))?;
     quiet_plan(&classes, &[])?;
     let requests = front.requests().len();
-    let (with, beside) = (median(with), median(beside));
+    let (with, beside, worked) = (median(with), median(beside), median(worked));
     let ratio = with / beside;
     say(&format!(
-        "{SIZE} runtime classes: {with:.0} ms, {SIZE} terraform_data: {beside:.0} ms, ratio {ratio:.2}, {requests} requests"
+        "{SIZE} runtime classes: {with:.0} ms, {SIZE} terraform_data: {beside:.0} ms, ratio {ratio:.2}, {requests} requests, API server's CPU {worked:.0} ms"
     ));
     let figure =
         |what: &str, unit, measured, aim| Figure { what: what.to_owned(), unit, measured, aim, fault: 2.0 * aim };
@@ -42,6 +45,13 @@ pub(crate) fn measure(binary: &Path) -> Result<Vec<Figure>> {
         // One for each, and one for the versions of the nodes.
         figure("requests of a plan of 100 runtime classes", "number", requests, 101.0),
     ])
+}
+
+/// What the API server and its etcd have worked, on the same cores, in milliseconds.
+pub(crate) fn server_time(cluster: &Cluster) -> Result<f64> {
+    let parts = cluster.processes().filter(|(name, _)| ["etcd", "kube-apiserver"].contains(name));
+    let times = parts.map(|(_, id)| processor_time(id)).collect::<Result<Vec<_>>>()?;
+    Ok(times.iter().sum::<Duration>().as_secs_f64() * 1000.0)
 }
 
 fn classes() -> String {

@@ -1,20 +1,23 @@
-//! `make bench`: how fast the provider starts, how much it holds, how big it is, and what a plan of many nodes and a
-//! read of their status cost.
+//! `make bench`: how fast the provider starts, how much it holds, how big it is, what a plan of many nodes, classes and
+//! releases and a read of many states cost, and how long a release takes until it is ready.
 //!
-//! `cargo bench --bench speed -- status` measures the status alone.
+//! `cargo bench --bench speed -- status render` measures these parts alone; `PARTS` has their names.
 //!
-//! Times are compared with `terraform_data` in the same run, since the machine's own speed cancels out there. The run
-//! fails when a figure is one that issue 3 calls a fault.
+//! Times are compared with `terraform_data` or helm in the same run, since the machine's own speed cancels out there. The
+//! run fails when a figure is a fault.
 
 mod classes;
 mod plans;
+mod ready;
+mod releases;
+mod render;
 mod start;
 mod status;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 
 /// One measured figure beside what it aims at and what is too much.
 struct Figure {
@@ -35,15 +38,30 @@ fn main() -> ExitCode {
     }
 }
 
+/// What can be measured, in this order.
+const PARTS: [(&str, fn(&Path) -> Result<Vec<Figure>>); 7] = [
+    ("start", start::measure),
+    ("plans", plans::measure),
+    ("status", status::measure),
+    ("classes", classes::measure),
+    ("render", |_| render::measure()),
+    ("releases", releases::measure),
+    ("ready", ready::measure),
+];
+
 fn measure() -> Result<Vec<Figure>> {
     let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-nvidia"));
-    if std::env::args().any(|argument| argument == "status") {
-        return status::measure(binary);
+    // Cargo adds `--bench`.
+    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if let Some(unknown) = asked.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
+        bail!("there is no part {unknown}; there are {}", PARTS.map(|(name, _)| name).join(", "));
     }
-    let mut figures = start::measure(binary)?;
-    figures.extend(plans::measure(binary)?);
-    figures.extend(status::measure(binary)?);
-    figures.extend(classes::measure(binary)?);
+    let mut figures = Vec::new();
+    for (name, part) in PARTS {
+        if asked.is_empty() || asked.iter().any(|asked| asked == name) {
+            figures.extend(part(binary).with_context(|| format!("part {name}"))?);
+        }
+    }
     Ok(figures)
 }
 

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::machine::Machine;
 use crate::places;
+use crate::processor::processor_time;
 use crate::transcript::Transcript;
 
 /// A minor version of Talos; `Minor(13)` is 1.13.
@@ -144,12 +145,7 @@ impl Node {
     /// # Errors
     /// When it does not run.
     pub fn processor_time(&self) -> Result<Duration> {
-        let id = self.process.as_ref().context("the node does not run")?.id();
-        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // The name in parentheses may hold blanks; utime and stime are the 12th and 13th field after it (proc(5)).
-        let fields = stat.rsplit_once(')').context("a process without a name")?.1.split_whitespace();
-        let ticks = fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
-        Ok(Duration::from_millis(ticks * 10))
+        processor_time(self.process.as_ref().context("the node does not run")?.id())
     }
 
     /// The power goes off: the process ends without a word.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{Request, Response, StatusCode};
 use kube::client::Body;
@@ -11,8 +11,9 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::client::{Client, Sender};
 use crate::cluster::{Limits, Selection};
-use crate::error::{Call, Error, ErrorKind, Place, Unreachable, of_answer, of_failure};
+use crate::error::{Call, Error, ErrorKind, Place, of_answer, of_failure, of_no_client};
 use crate::object::{Kind, Object, ObjectRef};
 use crate::settings::Server;
 
@@ -34,7 +35,7 @@ pub(crate) const LARGEST: usize = 256 << 20;
 /// The way to one server. The client is made at the first call.
 pub(crate) struct Line {
     pub(crate) server: Server,
-    client: Mutex<Option<kube::Client>>,
+    client: Mutex<Option<Client>>,
 }
 
 impl fmt::Debug for Line {
@@ -147,7 +148,7 @@ impl Line {
     }
 
     pub(crate) fn failed(&self, error: &kube::Error, place: &Place) -> Error {
-        of_failure(error, place.clone(), self.server.plugin.as_deref(), self.server.proxy.as_deref())
+        of_failure(error, place.clone(), self.server.proxy.as_deref())
     }
 
     /// Makes attempts until one succeeds or none can, the deadline passes, or the user asks to stop.
@@ -203,36 +204,24 @@ impl Line {
 
     async fn send(&self, place: &Place, request: Result<Request<Vec<u8>>, String>) -> Result<Response<Body>, Error> {
         let request = request.map_err(|why| Error::new(place.clone(), ErrorKind::Malformed(why)))?;
-        let client = self.client(place).await?;
-        client.send(request.map(Body::from)).await.map_err(|error| self.failed(&error, place))
+        let sender = self.sender(place).await?;
+        sender.send(request).await.map_err(|error| self.failed(&error, place))
     }
 
-    fn no_client(&self) -> ErrorKind {
-        match &self.server.plugin {
-            Some(command) => {
-                let why = "its answer cannot be used".to_owned();
-                ErrorKind::ExecPlugin { command: command.clone(), why }
-            }
-            None => ErrorKind::Unreachable(Unreachable::NoConnection("the client could not be made".to_owned())),
-        }
-    }
-
-    /// The client, made where there is none or where its certificate, which a plugin gave, has run out.
-    async fn client(&self, place: &Place) -> Result<kube::Client, Error> {
+    /// The client's sender. A client is made where there is none and where the credentials of the last have run out.
+    async fn sender(&self, place: &Place) -> Result<Sender, Error> {
         let mut held = self.client.lock().await;
-        if let Some(client) = held.as_ref().filter(|client| !has_run_out(client)) {
-            return Ok(client.clone());
+        let now = SystemTime::now();
+        if let Some(client) = held.as_ref().filter(|client| !client.is_due(now)) {
+            return Ok(client.sender());
         }
-        let config = self.server.config();
-        // An exec plugin runs in here, and blocks.
-        let made = tokio::task::spawn_blocking(move || kube::Client::try_from(config)).await;
-        let client = match made {
-            Ok(made) => made.map_err(|error| self.failed(&error, place))?,
-            // kube stops so at a token that no header can carry; one of the configuration was checked.
-            Err(_) => return Err(Error::new(place.clone(), self.no_client())),
-        };
-        *held = Some(client.clone());
-        Ok(client)
+        match Client::new(&self.server.config()).await {
+            Ok(client) => Ok(held.insert(client).sender()),
+            Err(why) => match held.as_mut().filter(|client| client.is_of_files()) {
+                Some(client) => Ok(client.again(now)),
+                None => Err(of_no_client(why, place.clone(), self.server.plugin.as_deref())),
+            },
+        }
     }
 }
 
@@ -255,10 +244,4 @@ async fn once<T>(place: &Place, limits: &Limits, mut attempt: Attempt<'_, T>) ->
     }
     let answer = tokio::time::timeout_at(end.min(Instant::now() + GRACE), attempt).await;
     answer.unwrap_or_else(|_| Err(stopped().after_sending(true)))
-}
-
-fn has_run_out(client: &kube::Client) -> bool {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    client.valid_until().as_ref().is_some_and(|end| end.as_second() <= now)
 }

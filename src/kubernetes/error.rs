@@ -13,7 +13,7 @@ mod transport;
 
 pub use certificate::CertificateProblem;
 pub(crate) use status::of_answer;
-pub(crate) use transport::of_failure;
+pub(crate) use transport::{of_failure, of_no_client};
 
 /// A call that failed.
 #[derive(Debug)]
@@ -131,6 +131,14 @@ pub enum ErrorKind {
         /// The program, without its arguments.
         command: String,
         /// In which way it failed, with what it wrote to its standard error.
+        why: String,
+    },
+    /// A file that holds a token or a CA cannot be used.
+    #[error("{path}: {why}")]
+    CredentialsFile {
+        /// Its path.
+        path: String,
+        /// In which way.
         why: String,
     },
     /// The server does not know who we are.
@@ -338,6 +346,9 @@ impl Error {
             ErrorKind::Certificate(problem) => problem.next_step().to_owned(),
             ErrorKind::ExecPlugin { command, .. } => {
                 format!("Run `{command}` by hand with the same arguments, and log in again if it asks for it.")
+            }
+            ErrorKind::CredentialsFile { path, .. } => {
+                format!("Check that {path} is there and may be read; Kubernetes mounts it into every pod.")
             }
             ErrorKind::Unauthorized => {
                 "Get new credentials: the token or certificate may have expired, or be of another cluster.".to_owned()

@@ -5,6 +5,7 @@
 //! are pure.
 
 mod call;
+mod client;
 pub mod cluster;
 pub mod drift;
 pub mod error;

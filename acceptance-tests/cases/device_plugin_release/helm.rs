@@ -3,68 +3,24 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use anyhow::{Context, Result, bail, ensure};
-use harness::{Case, tools};
+use anyhow::{Context, Result, ensure};
+use harness::{Case, Helm};
 use serde_json::{Value, json};
 
 use super::{ADDRESS, Ground, expect_only_timeouts, expect_settled};
 
-struct Helm<'a> {
-    ground: &'a Ground,
-    home: PathBuf,
-}
-
-impl Helm<'_> {
-    fn new<'a>(case: &Case, ground: &'a Ground) -> Result<Helm<'a>> {
-        let home = case.path().join(format!("helm-{}", ground.name));
-        fs::create_dir_all(&home)?;
-        Ok(Helm { ground, home })
-    }
-
-    fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(tools("helm")?);
-        command.env_clear().env("HOME", &self.home).env("KUBECONFIG", self.ground.cluster.kubeconfig());
-        command.args(["--namespace", &self.ground.name]).args(arguments);
-        Ok(command)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.command(arguments)?.output()?;
-        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        if !output.status.success() {
-            bail!("helm {} failed\n{stdout}{stderr}", arguments.join(" "));
-        }
-        Ok(stdout.into_owned())
-    }
-
-    fn json(&self, arguments: &[&str]) -> Result<Value> {
-        let mut all = arguments.to_vec();
-        all.extend(["--output", "json"]);
-        let text = self.run(&all)?;
-        serde_json::from_str(&text).with_context(|| text.clone())
-    }
-
-    /// A chart that renders this manifest, whatever its values.
-    fn chart(&self, version: &str, manifest: &str) -> Result<PathBuf> {
-        let chart = self.home.join(format!("chart-{version}"));
-        fs::create_dir_all(chart.join("templates"))?;
-        let about =
-            format!("apiVersion: v2\nname: nvidia-device-plugin\nversion: {version}\nappVersion: \"{version}\"\n");
-        fs::write(chart.join("Chart.yaml"), about)?;
-        fs::write(chart.join("values.yaml"), "{}\n")?;
-        fs::write(chart.join("templates/all.yaml"), manifest)?;
-        Ok(chart)
-    }
+fn helm_over(case: &Case, ground: &Ground) -> Result<Helm> {
+    Helm::new(&case.path().join(format!("helm-{}", ground.name)), &ground.cluster.kubeconfig(), &ground.name)
 }
 
 /// What our release of this version holds for helm, and its values, once it is gone again.
-fn manifest_of(case: &Case, ground: &Ground, helm: &Helm<'_>, version: &str) -> Result<(String, PathBuf)> {
+fn manifest_of(case: &Case, ground: &Ground, helm: &Helm, version: &str) -> Result<(String, PathBuf)> {
     let workspace = ground.workspace(case, version, "")?;
     workspace.apply()?;
     let manifest = helm.run(&["get", "manifest", &ground.name])?;
-    let values = helm.home.join("values.yaml");
+    let values = helm.home().join("values.yaml");
     fs::write(&values, helm.run(&["get", "values", &ground.name, "--output", "yaml"])?)?;
     workspace.destroy()?;
     Ok((manifest, values))
@@ -76,7 +32,7 @@ fn text(path: &Path) -> Result<&str> {
 
 fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "ours")?;
-    let helm = Helm::new(case, &ground)?;
+    let helm = helm_over(case, &ground)?;
     let name = ground.name.as_str();
     let workspace = ground.workspace(case, "0.17.4", "")?;
     workspace.apply()?;
@@ -122,7 +78,7 @@ harness::on_one_minor!(helm_works_with_a_release_that_we_made);
 fn a_release_that_helm_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
     for apply_method in ["--server-side=true", "--server-side=false"] {
         let ground = Ground::new(case, "theirs")?;
-        let helm = Helm::new(case, &ground)?;
+        let helm = helm_over(case, &ground)?;
         let name = ground.name.as_str();
         let (manifest, values) = manifest_of(case, &ground, &helm, "0.13.0")?;
         let chart = helm.chart("0.13.0", &manifest)?;
@@ -163,7 +119,7 @@ harness::on_one_minor!(a_release_that_helm_made_is_imported_and_upgraded_without
 
 fn a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "busy")?;
-    let helm = Helm::new(case, &ground)?;
+    let helm = helm_over(case, &ground)?;
     let name = ground.name.as_str();
     let (manifest, values) = manifest_of(case, &ground, &helm, "0.17.4")?;
     let never = manifest.replace("test/release", "test/nowhere").replace("nvcr.io/", "unpullable.test/");

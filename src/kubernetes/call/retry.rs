@@ -68,7 +68,7 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Unreachable;
+    use crate::error::Unreachable;
     use super::*;
 
     fn lost() -> ErrorKind {

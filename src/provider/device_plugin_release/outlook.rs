@@ -1,7 +1,7 @@
 //! What is said about a plan: what the cluster shows where it answers. Warnings only; no planned value comes from here,
 //! and what the cluster shows at the moment is no error before the apply.
 
-use kubernetes::{Cluster, Error, Kind, Limits, Object, Selection};
+use kubernetes::{Cluster, Error, Kind, Limits, Object, ObjectRef, Selection};
 use plugin::{Context, Diagnostics, Value};
 use serde_json::Value as Json;
 
@@ -46,10 +46,10 @@ pub(super) async fn look(clusters: &Clusters, context: &Context, decision: &Deci
         return;
     }
     let look = Look { cluster: &cluster, clusters, limits: Limits::brief(LOOK, &context.stop), release: &release };
-    if let Err(error) = look.around(decision, &mut say).await {
+    let (around, nodes) = tokio::join!(look.around(decision, &mut say), clusters.talos_nodes(&cluster, context));
+    if let Err(error) = around {
         return say.checks_come_at_apply(&error);
     }
-    let nodes = clusters.talos_nodes(&cluster, context).await;
     texts::talos_1_13(&release, &newer(&nodes), diagnostics);
     if needs_class(&decision.planned, &nodes) {
         texts::no_runtime_class(diagnostics);
@@ -63,41 +63,52 @@ struct Look<'a> {
     release: &'a Release,
 }
 
+/// Why a create would find its name taken.
+enum Taken {
+    Release { number: u32, status: &'static str, chart: String },
+    Object { at: ObjectRef, managers: Vec<String> },
+}
+
 impl Look<'_> {
+    /// Everything is asked for at the same time; what is said keeps its order.
     async fn around(&self, decision: &Decision, say: &mut Say<'_>) -> Result<(), Error> {
         let manner = Manner::of(&decision.planned);
-        self.namespace(manner, say).await?;
-        let Some(wanted) = &decision.wanted else { return Ok(()) };
-        if decision.effect == Effect::Create {
-            self.taken(wanted, manner, say).await?;
-        }
-        self.placement(wanted, say).await;
-        self.others(wanted, say).await;
-        Ok(())
-    }
-
-    async fn namespace(&self, manner: Manner, say: &mut Say<'_>) -> Result<(), Error> {
-        match self.cluster.get(&namespace::place(self.release), &self.limits).await {
-            Ok(Some(live)) => {
-                let level = live.at("/metadata/labels/pod-security.kubernetes.io~1enforce").and_then(Json::as_str);
-                if let Some(level) = level.filter(|level| *level != "privileged") {
-                    say.pod_security(level);
-                }
+        let place = namespace::place(self.release);
+        let live = self.cluster.get(&place, &self.limits);
+        let Some(wanted) = &decision.wanted else { return namespace(live.await, manner, say) };
+        let (all_nodes, all_sets) = (Selection::all(Kind::NODE, None), Selection::all(Kind::DAEMON_SET, None));
+        let (live, taken, nodes, sets) = tokio::join!(
+            live,
+            self.taken(wanted, manner, decision.effect),
+            self.cluster.list(&all_nodes, &self.limits),
+            self.cluster.list(&all_sets, &self.limits),
+        );
+        namespace(live, manner, say)?;
+        match taken? {
+            Some(Taken::Release { number, status, chart }) => say.release_exists(false, number, status, &chart),
+            Some(Taken::Object { at, managers }) => {
+                say.foreign(false, &at, &managers.iter().map(String::as_str).collect::<Vec<_>>());
             }
-            Ok(None) if !manner.creates_namespace => say.no_namespace(false),
-            Ok(None) => {}
-            Err(error) if matches!(error.kind(), kubernetes::ErrorKind::Forbidden { .. }) => {}
-            Err(error) => return Err(error),
+            None => {}
+        }
+        // Nothing is said where nodes or DaemonSets cannot be listed.
+        if let Ok(nodes) = nodes {
+            placement(wanted, nodes.items, say);
+        }
+        if let Ok(sets) = sets {
+            self.others(wanted, &sets.items, say);
         }
         Ok(())
     }
 
     /// Whether a create would find its name taken.
-    async fn taken(&self, wanted: &Wanted, manner: Manner, say: &mut Say<'_>) -> Result<(), Error> {
+    async fn taken(&self, wanted: &Wanted, manner: Manner, effect: Effect) -> Result<Option<Taken>, Error> {
         let set = wanted.owned().into_iter().find(|object| object["kind"] == "DaemonSet");
-        let Some(at) = set.as_ref().and_then(objects::place) else { return Ok(()) };
+        let Some(at) = set.as_ref().and_then(objects::place).filter(|_| effect == Effect::Create) else {
+            return Ok(None);
+        };
         if self.clusters.is_ours(&at) {
-            return Ok(());
+            return Ok(None);
         }
         if manner.writes_record
             && let Ok(records) = Records::read(self.cluster, self.release, &self.limits).await
@@ -105,40 +116,52 @@ impl Look<'_> {
             && let Some(latest) = records.history.latest()
         {
             let chart = format!("{}-{}", latest.chart_name(), latest.chart_version());
-            say.release_exists(false, latest.number(), latest.status().word(), &chart);
-            return Ok(());
+            return Ok(Some(Taken::Release { number: latest.number(), status: latest.status().word(), chart }));
         }
-        if let Some(live) = self.cluster.get(&at, &self.limits).await?
-            && !objects::belongs(&live, self.release)
-        {
-            say.foreign(false, &at, &live.managers());
-        }
-        Ok(())
+        let live = self.cluster.get(&at, &self.limits).await?;
+        Ok(live.filter(|live| !objects::belongs(live, self.release)).map(|live| {
+            let managers = live.managers().into_iter().map(ToOwned::to_owned).collect();
+            Taken::Object { at, managers }
+        }))
     }
 
-    /// Whether there is a node for the plugin. Nothing is said where nodes cannot be listed.
-    async fn placement(&self, wanted: &Wanted, say: &mut Say<'_>) {
-        let Ok(nodes) = self.cluster.list(&Selection::all(Kind::NODE, None), &self.limits).await else { return };
-        let nodes: Vec<Json> = nodes.items.into_iter().map(Object::into_json).collect();
-        let set = wanted.owned().into_iter().find(|object| object["kind"] == "DaemonSet");
-        let Some(spec) = set.as_ref().and_then(|set| set.pointer("/spec/template/spec")) else { return };
-        if !nodes.is_empty() && nodes.iter().all(|node| placement::misfit(spec, node).is_some()) {
-            let labels = placement::wanted_labels(spec);
-            let name = set.as_ref().and_then(|set| set.pointer("/metadata/name")?.as_str()).unwrap_or_default();
-            say.no_node(name, &Obstacle::NoNode { nodes: nodes.len(), labels });
-        }
-    }
-
-    /// Another plugin in the cluster. Nothing is said where DaemonSets cannot be listed.
-    async fn others(&self, wanted: &Wanted, say: &mut Say<'_>) {
-        let Ok(sets) = self.cluster.list(&Selection::all(Kind::DAEMON_SET, None), &self.limits).await else { return };
+    /// Another plugin in the cluster.
+    fn others(&self, wanted: &Wanted, sets: &[Object], say: &mut Say<'_>) {
         let ours: Vec<_> = wanted.owned().iter().filter_map(objects::place).collect();
-        for other in sets.items.iter().filter(|set| is_plugin(set)) {
+        for other in sets.iter().filter(|set| is_plugin(set)) {
             let Ok(at) = other.reference() else { continue };
             if !ours.contains(&at) && !objects::belongs(other, self.release) {
                 say.another_plugin(&at, is_of_operator(other));
             }
         }
+    }
+}
+
+fn namespace(live: Result<Option<Object>, Error>, manner: Manner, say: &mut Say<'_>) -> Result<(), Error> {
+    match live {
+        Ok(Some(live)) => {
+            let level = live.at("/metadata/labels/pod-security.kubernetes.io~1enforce").and_then(Json::as_str);
+            if let Some(level) = level.filter(|level| *level != "privileged") {
+                say.pod_security(level);
+            }
+        }
+        Ok(None) if !manner.creates_namespace => say.no_namespace(false),
+        Ok(None) => {}
+        Err(error) if matches!(error.kind(), kubernetes::ErrorKind::Forbidden { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Whether there is a node for the plugin.
+fn placement(wanted: &Wanted, nodes: Vec<Object>, say: &mut Say<'_>) {
+    let nodes: Vec<Json> = nodes.into_iter().map(Object::into_json).collect();
+    let set = wanted.owned().into_iter().find(|object| object["kind"] == "DaemonSet");
+    let Some(spec) = set.as_ref().and_then(|set| set.pointer("/spec/template/spec")) else { return };
+    if !nodes.is_empty() && nodes.iter().all(|node| placement::misfit(spec, node).is_some()) {
+        let labels = placement::wanted_labels(spec);
+        let name = set.as_ref().and_then(|set| set.pointer("/metadata/name")?.as_str()).unwrap_or_default();
+        say.no_node(name, &Obstacle::NoNode { nodes: nodes.len(), labels });
     }
 }
 

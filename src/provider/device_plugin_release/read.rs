@@ -71,18 +71,24 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// The object and what is remembered; `None` when nothing of the release is left.
+    ///
+    /// Records and objects are asked for at the same time. Where the records tell that somebody else has been at work, the
+    /// objects may have been seen in the midst of it, or be others: they are asked for again.
     async fn at(&self, mut state: Value, mut memory: Memory) -> Result<Option<(Applied, Memory)>, NoRecords> {
-        let records = match Manner::of(&state).writes_record {
-            true => Records::read(self.cluster, self.release, &self.limits).await?,
-            false => Records::default(),
+        let (records, seen) = tokio::join!(self.records(&state), self.lives(&memory));
+        let records = records?;
+        let lives = match newer(&records, &memory) {
+            Newer::Nothing => seen?,
+            Newer::Begun => {
+                memory.unfinished = true;
+                self.lives(&memory).await?
+            }
+            Newer::Deployed(record) => {
+                drop(import::adopt(&mut state, &mut memory, record));
+                self.lives(&memory).await?
+            }
         };
-        match newer(&records, &memory) {
-            Newer::Nothing => {}
-            Newer::Begun => memory.unfinished = true,
-            Newer::Deployed(record) => drop(import::adopt(&mut state, &mut memory, record)),
-        }
         let latest = records.history.latest().map(|record| i64::from(record.number()));
-        let lives = self.lives(&memory).await?;
         let is_empty = latest.is_none() && lives.iter().all(Option::is_none);
         if is_empty && !self.has_namespace(&memory).await? {
             return Ok(None);
@@ -90,6 +96,13 @@ impl Look<'_> {
         state.set("revision", if latest.is_some() { memory.revision.map(i64::from).into() } else { Value::Null });
         state.set("manifest", manifest_value(&standing(&state, &memory, &lives)));
         Ok(Some((Applied { state, private: memory.to_private() }, memory)))
+    }
+
+    async fn records(&self, state: &Value) -> Result<Records, NoRecords> {
+        match Manner::of(state).writes_record {
+            true => Records::read(self.cluster, self.release, &self.limits).await,
+            false => Ok(Records::default()),
+        }
     }
 
     async fn lives(&self, memory: &Memory) -> Result<Vec<Option<Object>>, Error> {

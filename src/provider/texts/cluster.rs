@@ -127,7 +127,10 @@ impl SayOf<'_> {
     fn path_of(&self, error: &Error) -> Path {
         match error.kind() {
             ErrorKind::Unreachable(_) | ErrorKind::Unauthorized | ErrorKind::Certificate(_) => Path::root(),
-            ErrorKind::ExecPlugin { .. } | ErrorKind::NotKubernetes(_) | ErrorKind::Forbidden { .. } => Path::root(),
+            ErrorKind::ExecPlugin { .. }
+            | ErrorKind::CredentialsFile { .. }
+            | ErrorKind::NotKubernetes(_)
+            | ErrorKind::Forbidden { .. } => Path::root(),
             _ => self.named(),
         }
     }
@@ -252,7 +255,7 @@ fn summary_of(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Unreachable(_) | ErrorKind::DeadlineExceeded => "The cluster cannot be reached",
         ErrorKind::Certificate(_) => "The connection to the cluster is refused",
-        ErrorKind::Unauthorized | ErrorKind::ExecPlugin { .. } => "The cluster does not accept the credentials",
+        ErrorKind::Unauthorized | ErrorKind::ExecPlugin { .. } | ErrorKind::CredentialsFile { .. } => "The cluster does not accept the credentials",
         ErrorKind::Forbidden { .. } => "A right is missing",
         ErrorKind::Admission { .. } => "The object is refused by admission",
         ErrorKind::Invalid(_) => "The cluster refuses the object",
