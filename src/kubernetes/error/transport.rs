@@ -5,31 +5,14 @@ use std::io;
 
 use super::{CertificateProblem, Error, ErrorKind, Place, Unreachable};
 
-/// The longest part of a plugin's own words that a message quotes.
-const QUOTED: usize = 400;
-
-/// Why a request got no answer. `command` is the exec plugin of the configuration, and `proxy` the proxy on the way, if
-/// there is one.
-pub(crate) fn of_failure(error: &kube::Error, place: Place, command: Option<&str>, proxy: Option<&str>) -> Error {
-    let kind = match (kind_of(error, command.unwrap_or_default()), proxy) {
-        // Both are on the way, and it is not told which of them did not answer.
-        (ErrorKind::Unreachable(Unreachable::NoConnection(why)), Some(proxy)) => {
-            ErrorKind::Unreachable(Unreachable::NoConnection(format!("{why}, by way of the proxy {proxy}")))
-        }
-        (kind, _) => kind,
-    };
-    Error::new(place, kind).after_sending(!never_left(error))
+/// Why a request got no answer.
+pub(crate) fn of_failure(error: &kube::Error, place: Place) -> Error {
+    Error::new(place, kind_of(error)).after_sending(!never_left(error))
 }
 
-fn kind_of(error: &kube::Error, command: &str) -> ErrorKind {
-    if let Some(auth) = find::<kube::client::AuthError>(error) {
-        return of_plugin(auth, command);
-    }
+fn kind_of(error: &kube::Error) -> ErrorKind {
     if let Some(tls) = chain(error).find_map(tls_error) {
         return of_tls(tls);
-    }
-    if let kube::Error::Auth(auth) = error {
-        return of_plugin(auth, command);
     }
     let timed_out = chain(error).filter_map(io_error).any(|io| io.kind() == io::ErrorKind::TimedOut);
     if timed_out && never_left(error) {
@@ -37,7 +20,7 @@ fn kind_of(error: &kube::Error, command: &str) -> ErrorKind {
     }
     match error {
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) if never_left(error) => {
-            ErrorKind::Unreachable(Unreachable::NoConnection(innermost(error)))
+            ErrorKind::Unreachable(Unreachable::NoConnection(no_way(&innermost(error)).to_owned()))
         }
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
             ErrorKind::Unreachable(Unreachable::Lost(in_words(error)))
@@ -49,8 +32,6 @@ fn kind_of(error: &kube::Error, command: &str) -> ErrorKind {
 /// Whether there was no connection to send anything over.
 fn never_left(error: &kube::Error) -> bool {
     find::<hyper_util::client::legacy::Error>(error).is_some_and(hyper_util::client::legacy::Error::is_connect)
-        || find::<kube::client::AuthError>(error).is_some()
-        || matches!(error, kube::Error::Auth(_))
 }
 
 fn of_tls(error: &rustls::Error) -> ErrorKind {
@@ -59,31 +40,6 @@ fn of_tls(error: &rustls::Error) -> ErrorKind {
         (None, rustls::Error::InvalidMessage(_)) => ErrorKind::NotKubernetes("it does not speak TLS".to_owned()),
         (None, other) => ErrorKind::NotKubernetes(other.to_string()),
     }
-}
-
-/// What became of the exec plugin. Never its standard output, which holds the credentials, nor its arguments.
-fn of_plugin(error: &kube::client::AuthError, command: &str) -> ErrorKind {
-    use kube::client::AuthError as Auth;
-    let why = match error {
-        Auth::AuthExecStart(why) => format!("it cannot be started: {why}"),
-        Auth::AuthExecRun { out, .. } => {
-            let words = String::from_utf8_lossy(&out.stderr);
-            let words: String = words.trim().chars().take(QUOTED).collect();
-            if words.is_empty() { out.status.to_string() } else { format!("{}: {words}", out.status) }
-        }
-        Auth::AuthExecParse(_) => "what it printed is no ExecCredential".to_owned(),
-        Auth::ExecPluginFailed => "what it printed has no status".to_owned(),
-        Auth::MalformedTokenExpirationDate(_) => "its expirationTimestamp is no date".to_owned(),
-        Auth::UnrefreshableTokenResponse => "it gave no token with an expirationTimestamp this time".to_owned(),
-        Auth::ReadTokenFile(why, path) => {
-            return ErrorKind::ExecPlugin {
-                command: path.display().to_string(),
-                why: format!("the token file cannot be read: {why}"),
-            };
-        }
-        _ => "its answer cannot be used".to_owned(),
-    };
-    ErrorKind::ExecPlugin { command: command.to_owned(), why }
 }
 
 /// The causes of an error, itself first.
@@ -116,6 +72,16 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }
 
+/// What a proxy has answered in the words of an operator. hyper-util has no types for it that others can name.
+fn no_way(words: &str) -> &str {
+    match words {
+        "tunnel error: proxy authorization required" => "the proxy asks for another user and password (HTTP 407)",
+        "tunnel error: unsuccessful" => "the proxy refuses to connect to the server, or is no HTTP proxy",
+        "tunnel error: unexpected end of file" => "the proxy closed the connection",
+        other => other,
+    }
+}
+
 /// The common ends of a connection in the words of an operator; rustls and hyper would speak to a developer.
 fn in_words(error: &kube::Error) -> String {
     let kind = chain(error).filter_map(io_error).map(io::Error::kind).last();
@@ -132,7 +98,7 @@ mod tests {
     use super::*;
 
     fn kind(inner: io::Error) -> ErrorKind {
-        kind_of(&kube::Error::Service(Box::new(inner)), "aws")
+        kind_of(&kube::Error::Service(Box::new(inner)))
     }
 
     #[test]
@@ -150,21 +116,5 @@ mod tests {
             kind(io::ErrorKind::UnexpectedEof.into()),
             ErrorKind::Unreachable(Unreachable::Lost("closed by the server".into()))
         );
-    }
-
-    #[test]
-    fn a_plugin_that_fails_is_never_quoted_with_its_output_or_arguments() {
-        use std::os::unix::process::ExitStatusExt;
-        let out = std::process::Output {
-            status: std::process::ExitStatus::from_raw(256),
-            stdout: b"s3cret".to_vec(),
-            stderr: b"log in first\n".to_vec(),
-        };
-        let error = kube::Error::Auth(kube::client::AuthError::AuthExecRun {
-            cmd: "TOKEN=s3cret aws --key s3cret".into(),
-            out: Box::new(out),
-        });
-        let said = kind_of(&error, "aws").to_string();
-        assert_eq!(said, "the exec plugin `aws` gave no credentials: exit status: 1: log in first");
     }
 }
