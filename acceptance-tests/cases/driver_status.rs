@@ -261,6 +261,8 @@ fn a_node_that_is_down_is_an_error_or_if_asked_for_not_ready(case: &Case) -> Res
     let error = case.workspace(&strict)?.plan_that_fails()?.only_error()?;
     ensure!(error.says("on_unreachable"), "it does not say how to go on: {error}");
     ensure!(error.says("10.0.0.5") && error.code.as_deref() == Some("node = \"10.0.0.5\""), "{error}");
+    // All calls fail alike, so that none of them is the reason.
+    ensure!(error.says("endpoint 127.0.0.1") && !error.says("failed") && !error.says("timeout"), "{error}");
 
     let lenient = case.workspace(&strict.replace("config_path", "on_unreachable = \"warn\"\n    config_path"))?;
     let found = read(&lenient)?;
@@ -270,6 +272,7 @@ fn a_node_that_is_down_is_an_error_or_if_asked_for_not_ready(case: &Case) -> Res
     );
     let problems = texts(&found["problems"]);
     ensure!(problems.len() == 1 && problems[0].contains("Node 10.0.0.5 does not answer"), "{problems:?}");
+    ensure!(!problems[0].contains("failed") && !problems[0].contains("timeout"), "{problems:?}");
     lenient.run(&["plan", "-json"])?.succeeded()?.diagnostic("ready = false")?;
 
     // Whoever answers, and refuses, was reached.

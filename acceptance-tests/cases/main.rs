@@ -4,6 +4,7 @@
 //! version and tells the whole story when it fails.
 
 mod bad_input;
+mod cluster_access;
 mod device_plugin_release;
 mod drift;
 mod driver_status;

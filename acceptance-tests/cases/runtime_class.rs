@@ -1,9 +1,13 @@
 //! `nvidia_runtime_class` on a real cluster: made, seen to drift, mended, left alone where it is others', and taken away.
 
+mod answers;
+mod endings;
+mod imports;
+
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Case, Cluster, Direction, Fault, Workspace};
+use harness::{Case, Cluster, Fault, Workspace};
 use serde_json::{Value, json};
 
 const ADDRESS: &str = "nvidia_runtime_class.this";
@@ -218,33 +222,6 @@ fn create(cluster: &Cluster, name: &str, metadata: Value) -> Result<()> {
     cluster.apply(&object.to_string()).map(drop)
 }
 
-fn one_that_exists_is_not_taken_over_and_the_message_says_how_to_import_it(case: &Case) -> Result<()> {
-    let cluster = case.cluster()?;
-    let name = cluster.unique("exists");
-    create(cluster, &name, json!({"labels": {"team": "ml"}}))?;
-    let before = live(cluster, &name)?;
-    let resource = class(&name, "labels = { team = \"ml\" }");
-    let workspace = case.workspace_over(&cluster.kubeconfig(), &resource)?;
-    let command = format!("terraform import nvidia_runtime_class.NAME {name}");
-    ensure!(workspace.plan()?.run.diagnostic("exists already")?.says(&command), "the plan does not say how");
-    let error = workspace.apply_that_fails()?.only_error()?;
-    ensure!(error.says(&command) && error.says(&format!("id = \"{name}\"")), "{error}");
-    assert_eq!(live(cluster, &name)?, before, "a create that fails changes nothing");
-    assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
-
-    workspace.import(ADDRESS, &name)?.succeeded()?;
-    expect_settled(&workspace)?;
-    // The same by a block, in a state of its own.
-    let block = format!("{resource}\nimport {{\n  to = {ADDRESS}\n  id = \"{name}\"\n}}\n");
-    let other = case.workspace_over(&cluster.kubeconfig(), &block)?;
-    other.apply()?;
-    expect_settled(&other)?;
-    other.destroy()?;
-    assert_eq!(cluster.api().find(&path(&name))?, None);
-    Ok(())
-}
-harness::on_one_minor!(one_that_exists_is_not_taken_over_and_the_message_says_how_to_import_it);
-
 fn a_field_of_another_manager_is_not_taken_and_both_are_named(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
     let name = cluster.unique("owned");
@@ -312,72 +289,6 @@ fn every_bad_argument_is_named_on_its_own_line(case: &Case) -> Result<()> {
 }
 harness::on_one_minor!(every_bad_argument_is_named_on_its_own_line);
 
-fn a_cluster_that_is_down_stops_a_refresh_and_not_the_plan_of_a_create(case: &Case) -> Result<()> {
-    let cluster = case.cluster()?;
-    let name = cluster.unique("down");
-    let proxy = cluster.proxy()?;
-    let workspace = case.workspace_over(proxy.kubeconfig(), &class(&name, ""))?;
-    proxy.refuse()?;
-    let plan = workspace.plan()?;
-    assert_eq!(plan.actions(ADDRESS), ["create"]);
-    plan.run.diagnostic(&proxy.server())?;
-    proxy.heal()?;
-    workspace.apply_plan()?;
-
-    proxy.refuse()?;
-    let error = workspace.plan_that_fails()?.only_error()?;
-    ensure!(error.says(&proxy.server()) && error.says(&name), "{error}");
-    assert_eq!(workspace.state()?.addresses(), [ADDRESS]);
-    proxy.heal()?;
-    expect_settled(&workspace)?;
-    workspace.destroy()?;
-    Ok(())
-}
-harness::on_one_minor!(a_cluster_that_is_down_stops_a_refresh_and_not_the_plan_of_a_create);
-
-fn a_create_waits_for_a_cluster_on_its_way_up_and_says_so_when_it_does_not_come(case: &Case) -> Result<()> {
-    let cluster = case.cluster()?;
-    let name = cluster.unique("late");
-    let proxy = cluster.proxy()?;
-    let brief = "timeouts = { create = \"1s\" }";
-    let workspace = case.workspace_over(proxy.kubeconfig(), &class(&name, brief))?;
-    proxy.refuse()?;
-    let error = workspace.apply_that_fails()?.only_error()?;
-    ensure!(error.says(&proxy.server()), "{error}");
-    assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
-    rewrite(&workspace, proxy.kubeconfig(), &class(&name, ""))?;
-    let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
-    cluster.until("the apply has begun", || Ok(running.printed()?.contains("apply_start").then_some(())))?;
-    proxy.heal()?;
-    workspace.finish(running)?.succeeded()?;
-    expect_settled(&workspace)?;
-    workspace.destroy()?;
-    Ok(())
-}
-harness::on_one_minor!(a_create_waits_for_a_cluster_on_its_way_up_and_says_so_when_it_does_not_come);
-
-fn what_heals_is_tried_again_and_an_answer_that_was_lost_makes_no_second_object(case: &Case) -> Result<()> {
-    let cluster = case.cluster()?;
-    let name = cluster.unique("heals");
-    let front = cluster.front()?;
-    let workspace = case.workspace_over(front.kubeconfig(), &class(&name, "labels = { a = \"1\" }"))?;
-    let at = format!("runtimeclasses/{name}");
-    front.next(1, "PATCH", &at, Fault::Answer(429, Some(1)));
-    front.next(1, "PATCH", &at, Fault::Answer(500, None));
-    front.next(1, "PATCH", &at, Fault::LoseAnswer);
-    workspace.apply()?;
-    let patches = front.requests().iter().filter(|request| request.starts_with("PATCH")).count();
-    assert_eq!(patches, 4, "{:?}", front.requests());
-    front.next(1, "GET", &at, Fault::Answer(503, None));
-    front.next(1, "GET", &at, Fault::Drop);
-    expect_settled(&workspace)?;
-    front.next(1, "DELETE", &at, Fault::LoseAnswer);
-    workspace.destroy()?;
-    assert_eq!(cluster.api().find(&path(&name))?, None);
-    Ok(())
-}
-harness::on_one_minor!(what_heals_is_tried_again_and_an_answer_that_was_lost_makes_no_second_object);
-
 fn one_that_somebody_makes_between_look_and_apply_is_not_taken_over(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
     let name = cluster.unique("race");
@@ -442,45 +353,6 @@ fn a_right_that_is_missing_is_named_and_four_are_enough(case: &Case) -> Result<(
     Ok(())
 }
 harness::on_one_minor!(a_right_that_is_missing_is_named_and_four_are_enough);
-
-fn ctrl_c_ends_a_create_that_waits_for_the_cluster(case: &Case) -> Result<()> {
-    let cluster = case.cluster()?;
-    let name = cluster.unique("stop");
-    let front = cluster.front()?;
-    let workspace = case.workspace_over(front.kubeconfig(), &class(&name, ""))?;
-    front.next(usize::MAX, "GET", &name, Fault::Drop);
-    let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
-    cluster.until("the apply has begun", || Ok(running.printed()?.contains("apply_start").then_some(())))?;
-    // The command line says so before it makes the call, and an interrupt in between ends it without the provider.
-    let before = front.requests().len();
-    cluster.until("the create asks again", || Ok((front.requests().len() > before).then_some(())))?;
-    running.interrupt()?;
-    workspace.finish(running)?.failed()?.diagnostic("nterrupted")?;
-    assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
-    front.forget();
-    workspace.apply()?;
-    expect_settled(&workspace)?;
-    workspace.destroy()?;
-    Ok(())
-}
-harness::on_one_minor!(ctrl_c_ends_a_create_that_waits_for_the_cluster);
-
-fn an_answer_that_never_comes_ends_with_the_timeout_and_the_object_is_known(case: &Case) -> Result<()> {
-    let cluster = case.cluster()?;
-    let name = cluster.unique("silent");
-    let proxy = cluster.proxy()?;
-    let timeouts = "timeouts = { read = \"2s\" }";
-    let workspace = case.workspace_over(proxy.kubeconfig(), &class(&name, timeouts))?;
-    workspace.apply()?;
-    proxy.hold_after(Direction::Answers, 0);
-    let error = workspace.plan_that_fails()?.only_error()?;
-    ensure!(error.says(&proxy.server()), "{error}");
-    proxy.heal()?;
-    expect_settled(&workspace)?;
-    workspace.destroy()?;
-    Ok(())
-}
-harness::on_one_minor!(an_answer_that_never_comes_ends_with_the_timeout_and_the_object_is_known);
 
 fn a_cluster_that_appears_in_the_same_apply(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;

@@ -7,11 +7,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, anyhow};
+use serde_json::json;
 
 use crate::api::Api;
 use crate::certificates::{ADMINISTRATORS, Authority};
 use crate::claims::{Claim, Claims};
 use crate::front::Front;
+use crate::gateway::{Gateway, Speaks};
 use crate::kubeconfig::{address, kubeconfig, write};
 use crate::kubectl::{self, Output};
 use crate::namespace::Namespace;
@@ -155,6 +157,39 @@ impl Cluster {
     /// As `proxy` and `user`.
     pub fn proxy_as(&self, name: &str, groups: &[&str]) -> Result<Proxy> {
         Proxy::start(self.port, |port| self.write_kubeconfig("proxy", &address(port), name, groups))
+    }
+
+    /// A proxy that leads to the API server, whatever name it is asked for: what a user reaches a cluster through.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub fn gateway(&self, speaks: Speaks) -> Result<Gateway> {
+        Gateway::start(speaks, self.port)
+    }
+
+    /// The folder that Kubernetes gives to a pod with this service account of the namespace `default`, which is made
+    /// where there is none: a token, the authority and the namespace.
+    ///
+    /// # Errors
+    /// When the account cannot be made, or the folder cannot be written.
+    pub fn service_account(&self, name: &str, folder: &Path) -> Result<()> {
+        let at = "/api/v1/namespaces/default/serviceaccounts";
+        if self.api.find(&format!("{at}/{name}"))?.is_none() {
+            self.api.create(at, &json!({"metadata": {"name": name}}))?;
+        }
+        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+        let made = self.api.create(&format!("{at}/{name}/token"), &request)?;
+        let token = made["status"]["token"].as_str().context("the server gave no token")?;
+        for (file, text) in [("token", token), ("ca.crt", self.ca()), ("namespace", "default")] {
+            fs::write(folder.join(file), text).with_context(|| format!("cannot write {file}"))?;
+        }
+        Ok(())
+    }
+
+    /// The port of the API server on loopback, which a pod finds in its environment.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// A front before the API server that sees requests, for one case to answer, lose and count.

@@ -31,6 +31,8 @@ pub struct Workspace {
     environment: BTreeMap<OsString, OsString>,
     trace: bool,
     limit: Duration,
+    /// A folder that its commands see in another place.
+    elsewhere: Option<(PathBuf, PathBuf)>,
     started: AtomicUsize,
     transcript: Transcript,
 }
@@ -63,6 +65,7 @@ impl Workspace {
             environment,
             trace: false,
             limit: LIMIT,
+            elsewhere: None,
             started: AtomicUsize::new(0),
             transcript,
         })
@@ -126,6 +129,23 @@ impl Workspace {
         self.limit = limit;
     }
 
+    /// From now on its commands see `folder` at `place`, a path of a system that this machine is not: they run in a mount
+    /// namespace of their own, in which nothing else is below `/var/run`.
+    pub fn see(&mut self, folder: &Path, place: &Path) {
+        self.elsewhere = Some((folder.to_owned(), place.to_owned()));
+    }
+
+    fn command(&self) -> Command {
+        let Some((folder, place)) = &self.elsewhere else { return Command::new(&self.program) };
+        let mut command = Command::new("unshare");
+        // The namespaces are given up with the process, which `exec` makes the command line itself.
+        let script =
+            "mount -t tmpfs none /var/run && mkdir -p \"$2\" && mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+        command.args([folder, place, &self.program]);
+        command
+    }
+
     /// Starts a command and leaves it running.
     ///
     /// # Errors
@@ -133,7 +153,7 @@ impl Workspace {
     pub fn start(&self, arguments: &[&str]) -> Result<Running> {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let output = self.folder.join("runs").join(format!("{number:03}-{}", arguments.first().unwrap_or(&"none")));
-        let mut command = Command::new(&self.program);
+        let mut command = self.command();
         command.args(arguments).current_dir(self.path()).env_clear().envs(&self.environment);
         if self.trace {
             command.env("TF_LOG", "TRACE").env("TF_LOG_PATH", output.with_extension("trace"));

@@ -3,17 +3,19 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
+use k8s_openapi::jiff::Timestamp;
 use kube::client::Body;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::client::{Client, Sender};
+use crate::client::Client;
 use crate::cluster::{Limits, Selection};
-use crate::error::{Call, Error, ErrorKind, Place, of_answer, of_failure, of_no_client};
+use crate::credentials::{Credentials, Source};
+use crate::error::{Call, Error, ErrorKind, Place, Unreachable, of_answer, of_failure, of_no_client};
 use crate::object::{Kind, Object, ObjectRef};
 use crate::settings::Server;
 
@@ -35,7 +37,13 @@ pub(crate) const LARGEST: usize = 256 << 20;
 /// The way to one server. The client is made at the first call.
 pub(crate) struct Line {
     pub(crate) server: Server,
-    client: Mutex<Option<Client>>,
+    client: Mutex<Option<Held>>,
+}
+
+/// A client and what it was made with.
+struct Held {
+    client: Client,
+    credentials: Credentials,
 }
 
 impl fmt::Debug for Line {
@@ -76,6 +84,7 @@ impl Line {
             resource: at.kind.resource(),
             namespace: at.namespace.clone(),
             quotes: at.kind != Kind::SECRET,
+            proxy: self.server.proxy.clone(),
         }
     }
 
@@ -89,6 +98,7 @@ impl Line {
             resource: selection.kind.resource(),
             namespace: selection.namespace.clone(),
             quotes: selection.kind != Kind::SECRET,
+            proxy: self.server.proxy.clone(),
         }
     }
 
@@ -101,6 +111,7 @@ impl Line {
             resource: String::new(),
             namespace: None,
             quotes: true,
+            proxy: self.server.proxy.clone(),
         }
     }
 
@@ -128,7 +139,7 @@ impl Line {
 
     async fn answer(&self, place: &Place, request: Result<Request<Vec<u8>>, String>) -> Result<Answer, Error> {
         let (parts, body) = self.send(place, request).await?.into_parts();
-        let body = collect(body, LARGEST).await.map_err(|error| self.failed(&error, place))?;
+        let body = collect(body, LARGEST).await.map_err(|error| of_failure(&error, place.clone()))?;
         if parts.status.is_success() {
             Ok(Answer { status: parts.status, body })
         } else {
@@ -143,12 +154,8 @@ impl Line {
         if parts.status.is_success() {
             return Ok(Lines::new(body));
         }
-        let body = collect(body, LARGEST).await.map_err(|error| self.failed(&error, place))?;
+        let body = collect(body, LARGEST).await.map_err(|error| of_failure(&error, place.clone()))?;
         Err(of_answer(parts.status, &parts.headers, &body, place.clone()))
-    }
-
-    pub(crate) fn failed(&self, error: &kube::Error, place: &Place) -> Error {
-        of_failure(error, place.clone(), self.server.proxy.as_deref())
     }
 
     /// Makes attempts until one succeeds or none can, the deadline passes, or the user asks to stop.
@@ -159,7 +166,7 @@ impl Line {
         attempt: impl Fn() -> Attempt<'a, T>,
     ) -> Result<T, Error> {
         let mut patience = Patience::new(limits.unreachable_for);
-        let mut renewed = false;
+        let (mut renewed, mut sent) = (false, false);
         loop {
             let began = Instant::now();
             let error = match once(place, limits, attempt()).await {
@@ -169,34 +176,39 @@ impl Line {
                 }
                 Err(error) => self.blamed(error, place),
             };
+            // An earlier attempt may have been carried out, however the last one ends.
+            sent |= error.may_have_been_carried_out();
+            let error = error.after_sending(sent);
             tracing::debug!(call = place.call.name(), subject = place.subject, server = place.server, kind = %error.kind(), "failed");
-            // Credentials of a plugin may have been withdrawn before their time: they are asked for anew, once.
-            if *error.kind() == ErrorKind::Unauthorized && self.server.plugin.is_some() && !renewed {
+            // Credentials may have been withdrawn or replaced before their time: they are asked for anew, once.
+            if *error.kind() == ErrorKind::Unauthorized && self.server.source.can_renew() && !renewed {
                 renewed = true;
                 self.client.lock().await.take();
                 continue;
             }
-            let carried_out = !place.call.is_repeatable() && error.may_have_been_carried_out();
+            let carried_out = sent && !place.call.is_repeatable();
             let verdict = patience.after(error.kind(), place.call, carried_out, Instant::now());
             let Verdict::Again(wait) = verdict else { return Err(error) };
             if Instant::now() + wait >= limits.deadline {
                 return Err(error);
             }
             tokio::select! {
-                () = limits.stop.cancelled() => return Err(Error::new(place.clone(), ErrorKind::Interrupted)),
+                () = limits.stop.cancelled() => {
+                    return Err(Error::new(place.clone(), ErrorKind::Interrupted).after_sending(sent));
+                }
                 () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
     /// A call whose time has passed while a plugin was still asked for credentials is no fault of the server, and to ask
-    /// again would only start another one beside it.
+    /// again would only take the time once more.
     fn blamed(&self, error: Error, place: &Place) -> Error {
         let is_asking = || self.client.try_lock().map_or(true, |held| held.is_none());
-        match &self.server.plugin {
-            Some(command) if *error.kind() == ErrorKind::DeadlineExceeded && is_asking() => {
-                let why = "it did not end within the time that was given".to_owned();
-                Error::new(place.clone(), ErrorKind::ExecPlugin { command: command.clone(), why })
+        match &self.server.source {
+            Source::Plugin(plugin) if *error.kind() == ErrorKind::DeadlineExceeded && is_asking() => {
+                let why = "it did not end within the time that was given, and was ended".to_owned();
+                Error::new(place.clone(), ErrorKind::ExecPlugin { command: plugin.command().to_owned(), why })
             }
             _ => error,
         }
@@ -204,24 +216,35 @@ impl Line {
 
     async fn send(&self, place: &Place, request: Result<Request<Vec<u8>>, String>) -> Result<Response<Body>, Error> {
         let request = request.map_err(|why| Error::new(place.clone(), ErrorKind::Malformed(why)))?;
-        let sender = self.sender(place).await?;
-        sender.send(request).await.map_err(|error| self.failed(&error, place))
+        let client = self.client(place).await?;
+        client.send(request).await.map_err(|error| of_failure(&error, place.clone()))
     }
 
-    /// The client's sender. A client is made where there is none and where the credentials of the last have run out.
-    async fn sender(&self, place: &Place) -> Result<Sender, Error> {
+    /// The client, made where there is none or where its credentials have run out and are other ones now.
+    async fn client(&self, place: &Place) -> Result<Client, Error> {
         let mut held = self.client.lock().await;
-        let now = SystemTime::now();
-        if let Some(client) = held.as_ref().filter(|client| !client.is_due(now)) {
-            return Ok(client.sender());
+        if let Some(held) = held.as_ref().filter(|held| !held.credentials.have_run_out(Timestamp::now())) {
+            return Ok(held.client.clone());
         }
-        match Client::new(&self.server.config()).await {
-            Ok(client) => Ok(held.insert(client).sender()),
-            Err(why) => match held.as_mut().filter(|client| client.is_of_files()) {
-                Some(client) => Ok(client.again(now)),
-                None => Err(of_no_client(why, place.clone(), self.server.plugin.as_deref())),
-            },
-        }
+        // Gone for as long as credentials are asked for, so that a call whose time passes knows what it waited for.
+        let before = held.take();
+        let asked = self.server.source.ask().await;
+        let credentials = asked.map_err(|kind| Error::new(place.clone(), kind))?;
+        let client = match before.filter(|before| before.credentials.same(&credentials)) {
+            Some(before) => before.client,
+            None => self.made(&credentials, place).await?,
+        };
+        *held = Some(Held { client: client.clone(), credentials });
+        Ok(client)
+    }
+
+    async fn made(&self, credentials: &Credentials, place: &Place) -> Result<Client, Error> {
+        let mut config = self.server.config();
+        credentials.put_into(&mut config.auth_info);
+        // It reads the authorities of the system, or those of a file, and blocks.
+        let made = tokio::task::spawn_blocking(move || Client::new(&config)).await;
+        let no_client = || ErrorKind::Unreachable(Unreachable::NoConnection("the client could not be made".to_owned()));
+        made.map_err(|_| Error::new(place.clone(), no_client()))?.map_err(|why| of_no_client(why, place.clone()))
     }
 }
 

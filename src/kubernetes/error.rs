@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 mod certificate;
+mod next_step;
 mod status;
 mod transport;
 
@@ -40,6 +41,8 @@ pub(crate) struct Place {
     pub(crate) namespace: Option<String>,
     /// Whether the server's own words may be shown: they quote what was sent, and a Secret's data is nobody's business.
     pub(crate) quotes: bool,
+    /// The proxy on the way, without its user and password: it may be at fault for whatever happens.
+    pub(crate) proxy: Option<String>,
 }
 
 /// What was being done.
@@ -130,15 +133,23 @@ pub enum ErrorKind {
     ExecPlugin {
         /// The program, without its arguments.
         command: String,
-        /// In which way it failed, with what it wrote to its standard error.
+        /// In which way it failed. Nothing of what it wrote.
         why: String,
     },
-    /// A file that holds a token or a CA cannot be used.
-    #[error("{path}: {why}")]
-    CredentialsFile {
-        /// Its path.
+    /// There is no token in the file that should hold one.
+    #[error("the token file {path} cannot be used: {why}")]
+    TokenFile {
+        /// The file.
         path: String,
-        /// In which way.
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no CA in the file that should hold it.
+    #[error("the CA file {path} cannot be used: {why}")]
+    CaFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
         why: String,
     },
     /// The server does not know who we are.
@@ -331,68 +342,16 @@ impl Error {
     pub fn retriable(&self) -> bool {
         self.is_unreachable() || matches!(self.0.kind, ErrorKind::Busy { .. } | ErrorKind::Server { .. })
     }
-
-    /// One sentence that says what the operator can do.
-    #[must_use]
-    pub fn next_step(&self) -> String {
-        let server = &self.0.place.server;
-        match &self.0.kind {
-            ErrorKind::Unreachable(Unreachable::Lost(_)) if self.may_have_been_carried_out() => {
-                "Look at the object before trying again: the request may have been carried out.".to_owned()
-            }
-            ErrorKind::Unreachable(_) => format!("Check that {server} is up and that this machine has a way to it."),
-            ErrorKind::DeadlineExceeded => "Try again, with a longer timeout if the server is slow.".to_owned(),
-            ErrorKind::Interrupted => "Run it again when you want to go on.".to_owned(),
-            ErrorKind::Certificate(problem) => problem.next_step().to_owned(),
-            ErrorKind::ExecPlugin { command, .. } => {
-                format!("Run `{command}` by hand with the same arguments, and log in again if it asks for it.")
-            }
-            ErrorKind::CredentialsFile { path, .. } => {
-                format!("Check that {path} is there and may be read; Kubernetes mounts it into every pod.")
-            }
-            ErrorKind::Unauthorized => {
-                "Get new credentials: the token or certificate may have expired, or be of another cluster.".to_owned()
-            }
-            ErrorKind::Forbidden { verb, resource, namespace, .. } => rbac_step(verb, resource, namespace.as_deref()),
-            ErrorKind::Admission { .. } => {
-                "Change what is refused, or ask whoever runs that policy for an exception.".to_owned()
-            }
-            ErrorKind::NotFound => "Check its name and namespace.".to_owned(),
-            ErrorKind::NoSuchKind(_) => {
-                "Check that the server is the right one and at least Kubernetes 1.30, and that its CRDs are installed."
-                    .to_owned()
-            }
-            ErrorKind::AlreadyExists => "Import it, or choose another name.".to_owned(),
-            ErrorKind::Conflict(_) => {
-                "Agree with the owner of the field, or leave it out of the configuration.".to_owned()
-            }
-            ErrorKind::Changed(_) => "Plan again.".to_owned(),
-            ErrorKind::Invalid(_) => "Correct the configuration.".to_owned(),
-            ErrorKind::Busy { .. } | ErrorKind::Server { .. } | ErrorKind::Expired => {
-                "Try again; if it stays so, look at the log of the API server.".to_owned()
-            }
-            ErrorKind::NotKubernetes(_) => {
-                format!("Check the address and port of {server}, and the proxy if there is one.")
-            }
-            ErrorKind::Malformed(_) | ErrorKind::Other { .. } => "Look at the log of the API server.".to_owned(),
-        }
-    }
-}
-
-fn rbac_step(verb: &str, resource: &str, namespace: Option<&str>) -> String {
-    let (role, place) = match namespace {
-        Some(namespace) => ("role", format!(" -n {namespace}")),
-        None => ("clusterrole", String::new()),
-    };
-    format!(
-        "Give it that right: `kubectl create {role} NAME --verb={verb} --resource={resource}{place}`, and bind it to the user."
-    )
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place { server, call, subject, .. } = &self.0.place;
-        write!(f, "{} {subject} at {server} failed", call.name())
+        let Place { server, call, subject, proxy, .. } = &self.0.place;
+        write!(f, "{} {subject} at {server}", call.name())?;
+        if let Some(proxy) = proxy {
+            write!(f, " by way of the proxy {proxy}")?;
+        }
+        f.write_str(" failed")
     }
 }
 

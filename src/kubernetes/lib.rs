@@ -7,12 +7,12 @@
 mod call;
 mod client;
 pub mod cluster;
+mod credentials;
 pub mod drift;
 pub mod error;
 pub mod names;
 pub mod object;
 pub mod quantity;
-pub mod secret;
 pub mod settings;
 pub mod toleration;
 
@@ -22,6 +22,5 @@ pub use cluster::{
 pub use error::{Call, Error, ErrorKind};
 pub use object::{Kind, NotAnObject, Object, ObjectRef};
 pub use quantity::Quantity;
-pub use secret::Secret;
 pub use settings::{Settings, SettingsError};
 pub use toleration::Toleration;

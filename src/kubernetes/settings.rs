@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::secret::Secret;
+use secrecy::SecretString;
 
 mod environment;
 mod error;
@@ -33,7 +33,7 @@ pub struct Settings {
     pub inline: Option<Inline>,
     /// The name that the server's certificate must be for, in place of the address.
     pub tls_server_name: Option<String>,
-    /// A proxy (`http`, `https` or `socks5`), in place of the kubeconfig's and the environment's.
+    /// A proxy (`http` or `socks5`), in place of the kubeconfig's and the environment's.
     pub proxy_url: Option<String>,
     /// The environment.
     pub environment: Environment,
@@ -49,9 +49,9 @@ pub struct Inline {
     /// The client certificate: PEM, or base64 of PEM.
     pub client_certificate: Option<String>,
     /// Its key: PEM, or base64 of PEM.
-    pub client_key: Option<Secret>,
+    pub client_key: Option<SecretString>,
     /// A bearer token.
-    pub token: Option<Secret>,
+    pub token: Option<SecretString>,
     /// A program that gives credentials.
     pub exec: Option<Exec>,
 }
@@ -67,7 +67,7 @@ pub struct Exec {
     /// Its arguments.
     pub args: Vec<String>,
     /// Variables beside those of this process.
-    pub env: BTreeMap<String, Secret>,
+    pub env: BTreeMap<String, SecretString>,
 }
 
 /// Arguments may hold a secret as well as variables do.
@@ -78,6 +78,11 @@ impl fmt::Debug for Exec {
             .field("command", &self.command)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a certificate and a key, both PEM, can be used and are of one another.
+pub(crate) fn is_identity(certificate: &str, key: &SecretString) -> bool {
+    pem::check_identity(certificate, key).is_ok()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! What a refresh has learnt is kept for the plan that follows it, and dropped by every ConfigureProvider.
 
+mod claims;
 mod names;
 mod talos_nodes;
 
@@ -15,6 +16,7 @@ use kubernetes::{Cluster, Limits, ObjectRef, SettingsError, settings::SettingsPr
 use plugin::Context;
 use tokio::sync::OnceCell;
 
+use self::claims::Claims;
 pub(crate) use self::{names::Names, talos_nodes::TalosNode};
 use crate::configuration::KubernetesSettings;
 
@@ -39,6 +41,7 @@ struct State {
     cluster: Option<Cluster>,
     /// What a refresh has found to be ours.
     ours: BTreeSet<ObjectRef>,
+    claims: Claims,
     /// The nodes as one look of this walk saw them; shared by all that ask.
     nodes: Arc<OnceCell<Vec<TalosNode>>>,
 }
@@ -94,6 +97,16 @@ impl Clusters {
     /// Whether a refresh of this walk has found the object to be ours.
     pub(crate) fn is_ours(&self, at: &ObjectRef) -> bool {
         self.lock().ours.contains(at)
+    }
+
+    /// Notes that an object is imported. `false`: this walk imports it to another address too.
+    pub(crate) fn claim_import(&self, at: &ObjectRef) -> bool {
+        self.lock().claims.import(at)
+    }
+
+    /// Notes that a stored object is planned against itself. `false`: another address has it too.
+    pub(crate) fn claim_plan(&self, at: &ObjectRef) -> bool {
+        self.lock().claims.plan(at)
     }
 
     /// The nodes that run Talos, asked for once a walk. Empty where they cannot be listed: this is for warnings alone.

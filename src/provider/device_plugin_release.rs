@@ -87,6 +87,9 @@ impl Resource for DevicePluginRelease {
             None => Memory::default(),
         };
         let decision = plan::decide(&request, &memory);
+        if let Some(release) = request.prior.as_ref().and_then(wanted::release) {
+            outlook::one_address(&self.clusters, &release, diagnostics);
+        }
         if decision.effect != Effect::None {
             // With the defaults filled in, and what was unknown when the configuration was checked.
             check::configuration(&decision.planned, diagnostics);

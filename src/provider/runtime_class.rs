@@ -59,6 +59,9 @@ impl Resource for RuntimeClass {
     async fn plan(&self, context: &Context, request: PlanRequest, diagnostics: &mut Diagnostics) -> Planned {
         let memory = Memory::of(&request.private);
         let decision = plan::decide(&request, memory.as_ref());
+        if let Some(at) = request.prior.as_ref().and_then(target) {
+            check::one_address(&self.clusters, &at, diagnostics);
+        }
         match decision.effect {
             Effect::None => check::unchanged(&self.clusters, &decision, diagnostics),
             Effect::Create => check::create(&self.clusters, context, &decision, diagnostics).await,

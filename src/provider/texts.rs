@@ -8,6 +8,7 @@ pub(crate) mod device_plugin_release;
 pub(crate) mod driver_status;
 pub(crate) mod runtime_class;
 pub(crate) mod smoke_test;
+pub(crate) mod two_addresses;
 
 use std::{error::Error as _, time::Duration};
 

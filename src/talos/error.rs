@@ -193,6 +193,11 @@ impl Error {
         self.0.endpoint.as_ref()
     }
 
+    /// The endpoints that had failed before the last one, each with its reason.
+    pub fn also_tried(&self) -> impl Iterator<Item = (&Endpoint, &str)> {
+        self.0.also_tried.iter().map(|(endpoint, reason)| (endpoint, reason.as_str()))
+    }
+
     /// The call's name in Talos's API: `ApplyConfiguration`, `Get`.
     #[must_use]
     pub fn call(&self) -> &'static str {
@@ -238,7 +243,9 @@ impl Error {
     pub fn next_step(&self) -> String {
         match &self.0.kind {
             ErrorKind::Unreachable(why) => self.way_to_the_node(why),
-            ErrorKind::DeadlineExceeded => "Try again, with a longer timeout if the node is slow.".to_owned(),
+            ErrorKind::DeadlineExceeded => {
+                format!("Try again, and if it stays so look at the node: `talosctl -n {} dmesg`.", self.0.node)
+            }
             ErrorKind::Busy | ErrorKind::UpdateConflict => "Try again when the other writer is done.".to_owned(),
             ErrorKind::Rebooting => "Try again after the node's reboot.".to_owned(),
             ErrorKind::Certificate(problem) => problem.next_step(),

@@ -19,5 +19,5 @@ pub use config::{ClientConfig, Discovery, Endpoint};
 pub use controller_log::ControllerFailure;
 pub use error::{Error, ErrorKind};
 pub use resource::{Found, Resource};
-pub use secret::{ConfigBytes, Secret};
+pub use secret::ConfigBytes;
 pub use version::TalosVersion;

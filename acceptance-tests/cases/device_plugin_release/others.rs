@@ -57,6 +57,34 @@ fn a_release_that_exists_is_not_taken_over_but_imported(case: &Case) -> Result<(
 }
 harness::on_one_minor!(a_release_that_exists_is_not_taken_over_but_imported);
 
+fn the_second_of_two_import_blocks_for_one_release_is_refused(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "blocks")?;
+    let first = ground.workspace(case, "0.20.0", "")?;
+    first.apply()?;
+    let before = ground.live()?;
+    let one = ground.resource("0.20.0", "");
+    let other = one.replace("\"this\"", "\"other\"");
+    let block = |to: &str| format!("import {{\n  to = {to}\n  id = \"{0}/{0}\"\n}}\n", ground.name);
+    let both = format!("{one}{other}{}{}", block(ADDRESS), block("nvidia_device_plugin_release.other"));
+    let workspace = case.workspace_over(&ground.cluster.kubeconfig(), &both)?;
+    let error = workspace.plan_that_fails()?.only_error()?;
+    ensure!(error.says("Two addresses import one object") && error.says(&ground.name), "{error}");
+    assert_eq!(ground.live()?, before);
+
+    // A second address for what the first one has is told, also by a plan that changes nothing.
+    first.write("other.tf", &other)?;
+    first.import("nvidia_device_plugin_release.other", &format!("{0}/{0}", ground.name))?.succeeded()?;
+    let said = first.plan()?.run.diagnostic("Two addresses manage one object")?;
+    ensure!(said.says(&ground.name) && !said.is_error(), "{said}");
+    first.run(&["state", "rm", "nvidia_device_plugin_release.other"])?.succeeded()?;
+    first.write("other.tf", "")?;
+    expect_settled(&first)?;
+    first.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+harness::on_one_minor!(the_second_of_two_import_blocks_for_one_release_is_refused);
+
 fn an_object_of_others_is_refused_and_left_as_it_is(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "foreign")?;
     ground.cluster.namespace(&ground.name).create()?;

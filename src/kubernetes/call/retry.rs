@@ -68,8 +68,8 @@ impl Patience {
 
 #[cfg(test)]
 mod tests {
-    use crate::error::Unreachable;
     use super::*;
+    use crate::error::Unreachable;
 
     fn lost() -> ErrorKind {
         ErrorKind::Unreachable(Unreachable::Lost("x".into()))

@@ -6,8 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::uri::Uri;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -18,13 +16,12 @@ use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tower::{Service, ServiceExt as _};
 
-use super::credentials::header;
+use super::basic;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Made<T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + Send>>;
 
-/// A proxy that is itself reached over TLS gives a stream that is encrypted already.
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Stream = TokioIo<TcpStream>;
 
 /// A half-open connection (a server that lost its power) is found by the kernel's probes.
 const PROBE_AFTER: Duration = Duration::from_secs(15);
@@ -42,26 +39,25 @@ pub(super) struct Dial {
 enum Way {
     Direct(HttpConnector),
     Tunnel(Tunnel<HttpConnector>),
-    TunnelOverTls(Tunnel<HttpsConnector<HttpConnector>>),
     Socks(SocksV5<HttpConnector>),
 }
 
 impl Dial {
-    pub(super) fn new(config: &kube::Config, tls: &ClientConfig) -> Self {
+    pub(super) fn new(config: &kube::Config, tls: ClientConfig) -> Self {
         let name = config.tls_server_name.as_deref().and_then(|name| ServerName::try_from(name.to_owned()).ok());
-        let builder = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
         let builder = match name {
             Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name)),
             None => builder,
         };
-        let https = builder.enable_http1().wrap_connector(Way::new(config.proxy_url.as_ref(), tls));
+        let https = builder.enable_http1().wrap_connector(Way::new(config.proxy_url.as_ref()));
         Self { https, limit: config.connect_timeout }
     }
 }
 
 impl Way {
-    /// The settings let no other scheme pass than `http`, `https` and `socks5`.
-    fn new(proxy: Option<&Uri>, tls: &ClientConfig) -> Self {
+    /// The settings let no other scheme pass than `http` and `socks5`.
+    fn new(proxy: Option<&Uri>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -69,22 +65,17 @@ impl Way {
         let Some(proxy) = proxy else { return Self::Direct(tcp) };
         match proxy.scheme_str() {
             Some("socks5") => Self::Socks(SocksV5::new(proxy.clone(), tcp)),
-            Some("https") => {
-                let builder = HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
-                let https = builder.enable_http1().wrap_connector(tcp);
-                Self::TunnelOverTls(with_password(Tunnel::new(proxy.clone(), https), proxy))
-            }
             _ => Self::Tunnel(with_password(Tunnel::new(proxy.clone(), tcp), proxy)),
         }
     }
 }
 
-fn with_password<C>(tunnel: Tunnel<C>, proxy: &Uri) -> Tunnel<C> {
+fn with_password(tunnel: Tunnel<HttpConnector>, proxy: &Uri) -> Tunnel<HttpConnector> {
     let authority = proxy.authority().map(http::uri::Authority::as_str).unwrap_or_default();
     let user = authority.rsplit_once('@').map(|(user, _)| user);
     // In a URL `@` and `:` of a password are escaped, in the header they are not.
-    let plain = user.map(|user| STANDARD.encode(percent_encoding::percent_decode_str(user).collect::<Vec<u8>>()));
-    match plain.and_then(|plain| header("Basic", &plain)) {
+    let plain = user.map(|user| percent_encoding::percent_decode_str(user).collect::<Vec<u8>>());
+    match plain.and_then(|plain| basic(&plain)) {
         Some(header) => tunnel.with_auth(header),
         None => tunnel,
     }
@@ -101,10 +92,9 @@ impl Service<Uri> for Way {
 
     fn call(&mut self, to: Uri) -> Self::Future {
         match self.clone() {
-            Self::Direct(way) => Box::pin(async move { Ok(way.oneshot(to).await?.into()) }),
-            Self::Tunnel(way) => Box::pin(async move { Ok(way.oneshot(to).await?.into()) }),
-            Self::Socks(way) => Box::pin(async move { Ok(way.oneshot(to).await?.into()) }),
-            Self::TunnelOverTls(way) => Box::pin(async move { Ok(way.oneshot(to).await?) }),
+            Self::Direct(way) => Box::pin(async move { Ok(way.oneshot(to).await?) }),
+            Self::Tunnel(way) => Box::pin(async move { Ok(way.oneshot(to).await?) }),
+            Self::Socks(way) => Box::pin(async move { Ok(way.oneshot(to).await?) }),
         }
     }
 }

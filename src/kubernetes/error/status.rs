@@ -206,6 +206,7 @@ mod tests {
             resource: "runtimeclasses.node.k8s.io".into(),
             namespace: None,
             quotes: true,
+            proxy: None,
         }
     }
 

@@ -6,23 +6,15 @@ use std::io;
 use super::{CertificateProblem, Error, ErrorKind, Place, Unreachable};
 use crate::client::NoClient;
 
-/// Why a request got no answer. `proxy` is the proxy on the way, if there is one.
-pub(crate) fn of_failure(error: &kube::Error, place: Place, proxy: Option<&str>) -> Error {
-    let kind = match (kind_of(error), proxy) {
-        // Both are on the way, and it is not told which of them did not answer.
-        (ErrorKind::Unreachable(Unreachable::NoConnection(why)), Some(proxy)) => {
-            ErrorKind::Unreachable(Unreachable::NoConnection(format!("{why}, by way of the proxy {proxy}")))
-        }
-        (kind, _) => kind,
-    };
-    Error::new(place, kind).after_sending(!never_left(error))
+/// Why a request got no answer.
+pub(crate) fn of_failure(error: &kube::Error, place: Place) -> Error {
+    Error::new(place, kind_of(error)).after_sending(!never_left(error))
 }
 
-/// Why nothing could be sent. `plugin` is the exec plugin of the configuration, if there is one.
-pub(crate) fn of_no_client(why: NoClient, place: Place, plugin: Option<&str>) -> Error {
+/// Why nothing could be sent.
+pub(crate) fn of_no_client(why: NoClient, place: Place) -> Error {
     let kind = match why {
-        NoClient::Plugin(why) => ErrorKind::ExecPlugin { command: plugin.unwrap_or_default().to_owned(), why },
-        NoClient::File { path, why } => ErrorKind::CredentialsFile { path, why },
+        NoClient::File { path, why } => ErrorKind::CaFile { path, why },
         NoClient::Tls(error) => of_tls(&error),
         NoClient::Headers(error) => ErrorKind::Malformed(innermost(&error)),
     };
@@ -39,7 +31,7 @@ fn kind_of(error: &kube::Error) -> ErrorKind {
     }
     match error {
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) if never_left(error) => {
-            ErrorKind::Unreachable(Unreachable::NoConnection(innermost(error)))
+            ErrorKind::Unreachable(Unreachable::NoConnection(no_way(&innermost(error)).to_owned()))
         }
         kube::Error::Service(_) | kube::Error::HyperError(_) | kube::Error::ReadEvents(_) => {
             ErrorKind::Unreachable(Unreachable::Lost(in_words(error)))
@@ -89,6 +81,16 @@ fn io_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
 /// The last cause, which says the most: `Connection refused (os error 111)`.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+/// What a proxy has answered in the words of an operator. hyper-util has no types for it that others can name.
+fn no_way(words: &str) -> &str {
+    match words {
+        "tunnel error: proxy authorization required" => "the proxy asks for another user and password (HTTP 407)",
+        "tunnel error: unsuccessful" => "the proxy refuses to connect to the server, or is no HTTP proxy",
+        "tunnel error: unexpected end of file" => "the proxy closed the connection",
+        other => other,
+    }
 }
 
 /// The common ends of a connection in the words of an operator; rustls and hyper would speak to a developer.

@@ -140,7 +140,7 @@ impl SettingsError {
                 "Write the name that the server's certificate is for, such as `cp.example`."
             }
             (_, Some(Field::Token)) => "Give the token alone, as `kubectl create token` prints it.",
-            (_, Some(Field::ProxyUrl)) => "Write it as `http://proxy.example:3128` or `socks5://…`.",
+            (_, Some(Field::ProxyUrl)) => "Write it as `http://proxy.example:3128` or `socks5://proxy.example:1080`.",
             _ => "Correct the settings of the cluster.",
         }
     }

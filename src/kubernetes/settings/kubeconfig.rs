@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use kube::config::{AuthInfo, Cluster, Kubeconfig, KubeconfigError};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::server::{Parts, Server};
 use super::{Environment, Field, SettingsError, SettingsProblem};
-use crate::secret::Secret;
 
 /// Files that are read together.
 pub(super) struct Files {
@@ -141,6 +140,8 @@ fn parts(cluster: Cluster, mut user: AuthInfo, origin: &str) -> Result<Parts, Se
             .map_err(|why| wrong(field, SettingsProblem::Unreadable(format!("{path}: {why}")))),
         _ => Ok(None),
     };
+    user.token = user.token.filter(|token| !token.expose_secret().is_empty());
+    user.token_file = user.token_file.filter(|path| !path.is_empty());
     let key = user.client_key_data.take().map(|key| key.expose_secret().to_owned());
     Ok(Parts {
         url: cluster.server.unwrap_or_default(),
@@ -151,7 +152,7 @@ fn parts(cluster: Cluster, mut user: AuthInfo, origin: &str) -> Result<Parts, Se
             user.client_certificate_data.take(),
             user.client_certificate.take(),
         )?,
-        key: file(Field::ClientKey, key, user.client_key.take())?.map(Secret::from),
+        key: file(Field::ClientKey, key, user.client_key.take())?.map(SecretString::from),
         tls_server_name: cluster.tls_server_name.filter(|name| !name.is_empty()),
         proxy_url: cluster.proxy_url.filter(|url| !url.is_empty()),
         auth: user,

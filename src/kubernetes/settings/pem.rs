@@ -6,9 +6,9 @@ use rustls::InconsistentKeys;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Field, SettingsProblem};
-use crate::secret::Secret;
 
 type Problem = (Field, SettingsProblem);
 
@@ -42,9 +42,9 @@ pub(super) fn certificates(pem: &str, field: Field) -> Result<Vec<CertificateDer
 }
 
 /// Whether certificate and key belong together and can be used.
-pub(super) fn check_identity(certificate: &str, key: &Secret) -> Result<(), Problem> {
+pub(super) fn check_identity(certificate: &str, key: &SecretString) -> Result<(), Problem> {
     let chain = certificates(certificate, Field::ClientCertificate)?;
-    let key = PrivateKeyDer::from_pem_slice(key.expose().as_bytes()).map_err(|error| match error {
+    let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes()).map_err(|error| match error {
         rustls_pki_types::pem::Error::NoItemsFound => unusable(Field::ClientKey, "there is no private key in its PEM"),
         _ => unusable(Field::ClientKey, "its PEM is damaged"),
     })?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kube::config::{AuthInfo, ExecConfig};
+use secrecy::{ExposeSecret, SecretString};
 
 use super::kubeconfig::Files;
 use super::server::{Parts, Server};
@@ -52,7 +53,7 @@ impl Settings {
     }
 
     fn of_values(&self, inline: &Inline) -> Result<Server, SettingsError> {
-        let token = inline.token.as_ref().map(|token| token.expose().trim());
+        let token = inline.token.as_ref().map(|token| token.expose_secret().trim());
         if token.is_some_and(str::is_empty) {
             return Err(SettingsError::new(INLINE, Field::Token, SettingsProblem::Missing));
         }
@@ -90,7 +91,7 @@ impl Settings {
         let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
         let parts = Parts {
             url: format!("https://{host}:{port}"),
-            // Both are read again every minute, since Kubernetes renews them.
+            // Both are read again, since Kubernetes renews them.
             ca_file: Some(ca),
             auth: AuthInfo { token_file: Some(token.display().to_string()), ..AuthInfo::default() },
             tls_server_name: self.tls_server_name.clone(),
@@ -112,8 +113,8 @@ impl Settings {
 }
 
 fn plugin(exec: &Exec) -> ExecConfig {
-    let one = |(name, value): (&String, &crate::Secret)| {
-        [("name".to_owned(), name.clone()), ("value".to_owned(), value.expose().to_owned())].into()
+    let one = |(name, value): (&String, &SecretString)| {
+        [("name".to_owned(), name.clone()), ("value".to_owned(), value.expose_secret().to_owned())].into()
     };
     ExecConfig {
         api_version: Some(exec.api_version.clone()),

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kube::config::{AuthInfo, ExecConfig, ExecInteractiveMode};
+use kube::config::AuthInfo;
 use rustls_pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Environment, Field, SettingsError, SettingsProblem, pem, proxy};
-use crate::secret::Secret;
+use crate::credentials::{NotAPlugin, Plugin, Source, is_token};
 
 /// How long a dial may take: a plan must not hang on a server that is not there.
 const DIAL: std::time::Duration = std::time::Duration::from_secs(5);
@@ -22,8 +22,8 @@ pub(crate) struct Server {
     pub(crate) origin: String,
     /// `https://10.0.0.1:6443`.
     pub(crate) url: String,
-    /// The program that gives credentials.
-    pub(crate) plugin: Option<String>,
+    /// Where credentials come from that do not stand in the settings.
+    pub(crate) source: Source,
     /// The proxy on the way, without its user and password: `http://proxy.example:3128`.
     pub(crate) proxy: Option<String>,
     config: kube::Config,
@@ -43,7 +43,7 @@ pub(super) struct Parts {
     pub(super) ca: Option<String>,
     pub(super) ca_file: Option<PathBuf>,
     pub(super) certificate: Option<String>,
-    pub(super) key: Option<Secret>,
+    pub(super) key: Option<SecretString>,
     pub(super) tls_server_name: Option<String>,
     pub(super) proxy_url: Option<String>,
     /// Everything else: tokens, impersonation, the exec plugin.
@@ -61,18 +61,14 @@ impl Server {
         let at = |(field, problem)| SettingsError::new(origin, field, problem);
         let uri = address(&parts.url).map_err(at)?;
         let mut auth = parts.auth;
-        let plugin = match &mut auth.exec {
-            Some(exec) => Some(prepared(exec).map_err(at)?),
-            None => None,
-        };
         if let Some(token) = &auth.token {
             check_token(token).map_err(at)?;
         }
+        let source = source(&mut auth).map_err(at)?;
         if let Some(name) = &parts.tls_server_name {
             check_server_name(name).map_err(at)?;
         }
-        let has_credentials =
-            plugin.is_some() || auth.token.is_some() || auth.token_file.is_some() || auth.password.is_some();
+        let has_credentials = source.can_renew() || auth.token.is_some() || auth.password.is_some();
         if uri.scheme_str() == Some("http") && has_credentials && !is_loopback(&uri) {
             return Err(at((
                 Field::Host,
@@ -82,10 +78,10 @@ impl Server {
         match (&parts.certificate, &parts.key) {
             (Some(certificate), Some(key)) => {
                 let certificate = pem::pem(certificate, Field::ClientCertificate).map_err(at)?;
-                let key = Secret::from(pem::pem(key.expose(), Field::ClientKey).map_err(at)?);
+                let key = SecretString::from(pem::pem(key.expose_secret(), Field::ClientKey).map_err(at)?);
                 pem::check_identity(&certificate, &key).map_err(at)?;
                 auth.client_certificate_data = Some(STANDARD.encode(certificate));
-                auth.client_key_data = Some(STANDARD.encode(key.expose()).into());
+                auth.client_key_data = Some(STANDARD.encode(key.expose_secret()).into());
             }
             (Some(_), None) => return Err(at((Field::ClientKey, SettingsProblem::Missing))),
             (None, Some(_)) => return Err(at((Field::ClientCertificate, SettingsProblem::Missing))),
@@ -107,7 +103,7 @@ impl Server {
         config.default_retry = false;
         let url = uri.to_string().trim_end_matches('/').to_owned();
         let proxy = config.proxy_url.as_ref().map(without_password);
-        Ok(Self { origin: origin.to_owned(), url, plugin, proxy, config })
+        Ok(Self { origin: origin.to_owned(), url, source, proxy, config })
     }
 }
 
@@ -148,7 +144,7 @@ fn address(given: &str) -> Result<http::Uri, (Field, SettingsProblem)> {
 
 /// kube gives up in the middle of its work on a token that no header can carry.
 fn check_token(token: &SecretString) -> Result<(), (Field, SettingsProblem)> {
-    if token.expose_secret().chars().all(|c| c.is_ascii_graphic()) {
+    if is_token(token.expose_secret()) {
         return Ok(());
     }
     let why = "it has a blank, a line break or another character that no token has".to_owned();
@@ -165,20 +161,29 @@ fn is_loopback(uri: &http::Uri) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Keeps an exec plugin from our standard input, which is Terraform's.
-fn prepared(exec: &mut ExecConfig) -> Result<String, (Field, SettingsProblem)> {
-    let command = exec.command.clone().filter(|command| !command.is_empty());
-    let Some(command) = command else { return Err((Field::Exec, SettingsProblem::Missing)) };
-    if exec.interactive_mode == Some(ExecInteractiveMode::Always) {
-        return Err((
-            Field::Exec,
-            SettingsProblem::Unusable(format!(
+/// Takes from kube what it would ask for itself, in its order: a token comes before a file, and a file before a plugin.
+fn source(auth: &mut AuthInfo) -> Result<Source, (Field, SettingsProblem)> {
+    let plugin =
+        auth.exec.take().map(Plugin::new).transpose().map_err(|why| (Field::Exec, SettingsProblem::from(why)))?;
+    let file = auth.token_file.take().map(PathBuf::from);
+    let stands_there = auth.token.is_some() || (auth.username.is_some() && auth.password.is_some());
+    Ok(match (file, plugin) {
+        _ if stands_there => Source::Settings,
+        (Some(file), _) => Source::TokenFile(file),
+        (None, Some(plugin)) => Source::Plugin(Box::new(plugin)),
+        (None, None) => Source::Settings,
+    })
+}
+
+impl From<NotAPlugin> for SettingsProblem {
+    fn from(why: NotAPlugin) -> Self {
+        match why {
+            NotAPlugin::NoCommand => Self::Missing,
+            NotAPlugin::Asks(command) => Self::Unusable(format!(
                 "`{command}` wants to ask questions (interactiveMode Always), and there is no terminal here"
             )),
-        ));
+        }
     }
-    exec.interactive_mode = Some(ExecInteractiveMode::Never);
-    Ok(command)
 }
 
 /// The proxy that is configured, else that of the environment where it is not exempt.
@@ -196,8 +201,15 @@ fn proxy_for(
     let wrong = |why: &str| (Field::ProxyUrl, SettingsProblem::Unusable(why.to_owned()));
     let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let proxy: http::Uri = text.parse().map_err(|_| wrong("it is no URL"))?;
+    let has_user = proxy.authority().is_some_and(|authority| authority.as_str().contains('@'));
     match proxy.scheme_str() {
-        Some("http" | "https" | "socks5") if proxy.host().is_some() => Ok(Some(proxy)),
-        _ => Err(wrong("its scheme is none of http, https and socks5")),
+        _ if proxy.host().is_none_or(str::is_empty) => Err(wrong("it has no host")),
+        Some("http") => Ok(Some(proxy)),
+        // kube would not send them.
+        Some("socks5") if has_user => Err(wrong("a socks5 proxy that wants a user and a password is not supported")),
+        Some("socks5") => Ok(Some(proxy)),
+        // kube would check such a proxy's certificate as if it were the cluster's, and show it the client's.
+        Some("https") => Err(wrong("a proxy that is itself reached over TLS (https) is not supported")),
+        _ => Err(wrong("its scheme is neither http nor socks5")),
     }
 }

@@ -58,12 +58,40 @@ impl Validation<'_> {
             );
         }
         self.rules(attribute, value, path);
-        if let Kind::Nested(nesting, children) = &attribute.kind {
-            let around = self.hidden;
-            self.hidden |= attribute.sensitive || attribute.write_only;
-            self.nested(*nesting, children, value, path);
-            self.hidden = around;
+        match &attribute.kind {
+            Kind::Plain(_) => self.no_null_within(value, path),
+            Kind::Nested(nesting, children) => {
+                let around = self.hidden;
+                self.hidden |= attribute.sensitive || attribute.write_only;
+                self.nested(*nesting, children, value, path);
+                self.hidden = around;
+            }
         }
+    }
+
+    /// Terraform takes `[null]` for a list of text. Whoever reads such a list would pass the element over, and with it what
+    /// the user meant; so no list, set or map of the configuration has one.
+    fn no_null_within(&mut self, value: &Value, path: &Path) {
+        let mut element = |item: &Value, at: Path| {
+            // The attribute's own rule may have found better words.
+            let is_said = |diagnostics: &Diagnostics| diagnostics.iter().any(|said| said.path == at);
+            if item.is_null() && !is_said(self.diagnostics) {
+                self.null_element(&at, "Leave the element out, or give it a value.");
+            } else {
+                self.no_null_within(item, &at);
+            }
+        };
+        match value {
+            Value::List(items) => items.iter().enumerate().for_each(|(index, item)| element(item, path.index(index))),
+            // Elements of a set have no address.
+            Value::Set(items) => items.iter().for_each(|item| element(item, path.clone())),
+            Value::Map(entries) => entries.iter().for_each(|(key, item)| element(item, path.key(key))),
+            _ => {}
+        }
+    }
+
+    fn null_element(&mut self, path: &Path, step: &str) {
+        self.diagnostics.error(path.clone(), "Null element", format!("{path} is null. {step}"));
     }
 
     /// The attribute's own rules. They like to quote the value, which a diagnostic must not do when it is sensitive.
@@ -110,11 +138,7 @@ impl Validation<'_> {
 
     fn element(&mut self, children: &[Attribute], item: &Value, path: &Path) {
         if item.is_null() {
-            self.diagnostics.error(
-                path.clone(),
-                "Null element",
-                format!("{path} is null. Leave the element out, or give it its attributes."),
-            );
+            self.null_element(path, "Leave the element out, or give it its attributes.");
         }
         self.object(children, item, path);
     }
@@ -229,9 +253,44 @@ mod tests {
                 "one.out",
             ),
             (named(("list", Value::List(vec![Value::Null]))), Severity::Error, "Null element", "list[0]"),
+            (named(("tags", Value::Set(vec!["a".into(), Value::Null]))), Severity::Error, "Null element", "tags"),
         ] {
             assert_eq!(found(&config, false), [(severity, summary.to_owned(), path.to_owned())], "{config}");
         }
+    }
+
+    #[test]
+    fn a_null_within_is_said_on_its_place_and_once() {
+        let own = crate::Validator {
+            rule: "no b".to_owned(),
+            check: std::sync::Arc::new(|_, path, diagnostics| {
+                diagnostics.error(path.key("b"), "Invalid entry", "The entry is null.");
+            }),
+        };
+        let attributes = vec![
+            Attribute::optional("words", crate::Type::list(crate::Type::String)),
+            Attribute::optional("lists", crate::Type::map(crate::Type::list(crate::Type::String))),
+            Attribute::optional("own", crate::Type::map(crate::Type::String)).validate(own),
+        ];
+        let schema = Schema { attributes, ..Schema::default() };
+        let config = Value::object([
+            ("words", Value::List(vec!["a".into(), Value::Null, Value::unknown()])),
+            ("lists", Value::map([("k", Value::List(vec![Value::Null])), ("l", Value::Null)])),
+            ("own", Value::map([("a", Value::Null), ("b", Value::Null)])),
+        ]);
+        let mut diagnostics = Diagnostics::new();
+        validate(&schema, &config, true, &mut diagnostics);
+        let said: Vec<_> = diagnostics.into_iter().map(|said| format!("{}: {}", said.path, said.summary)).collect();
+        assert_eq!(
+            said,
+            [
+                "words[1]: Null element",
+                "lists[\"k\"][0]: Null element",
+                "lists[\"l\"]: Null element",
+                "own[\"b\"]: Invalid entry",
+                "own[\"a\"]: Null element",
+            ]
+        );
     }
 
     #[test]

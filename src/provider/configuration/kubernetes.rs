@@ -71,7 +71,7 @@ pub(super) fn attribute() -> Attribute {
             .describe("Name that the server's certificate must be for, where it is not the address. With a kubeconfig too."),
         Attribute::optional("proxy_url", Type::String)
             .sensitive()
-            .describe("Proxy (`http`, `https` or `socks5`). Default: the kubeconfig's, then `HTTPS_PROXY` where `NO_PROXY` does not say otherwise. With a kubeconfig too."),
+            .describe("Proxy: `http://proxy.example:3128` (a user and a password may stand before the host) or `socks5://proxy.example:1080` (without). Both are given the name of the server to connect to. Default: the kubeconfig's, then `HTTPS_PROXY` where `NO_PROXY` does not say otherwise. With a kubeconfig too."),
         Attribute::nested("exec", Mode::Optional, Nesting::Single, exec).describe(
             "A program that gives credentials, as in a kubeconfig. It cannot ask questions. It is run when a resource needs the cluster, and again when its credentials run out.",
         ),
@@ -144,15 +144,15 @@ pub(super) fn validate(config: &Value, diagnostics: &mut Diagnostics) {
     every_path_is_given(block.get("config_paths"), &path.then("config_paths"), diagnostics);
 }
 
-/// A path that is null would be passed over, and with it the cluster that was meant.
+/// An empty path would be passed over, and with it the cluster that was meant. The schema passes none that is null.
 fn every_path_is_given(paths: &Value, path: &Path, diagnostics: &mut Diagnostics) {
     let Field::Known(items) = paths.items() else { return };
     for (index, item) in items.iter().enumerate() {
-        if matches!(item.string(), Field::Null | Field::Known("")) {
+        if item.string() == Field::Known("") {
             diagnostics.error(
                 path.index(index),
                 "Empty value",
-                "This item of kubernetes.config_paths is null or empty. Name a file, or leave the item out.",
+                "This item of kubernetes.config_paths is empty. Name a file, or leave the item out.",
             );
         }
     }
@@ -224,6 +224,8 @@ fn strings(value: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
 
     fn block(attributes: Vec<(&str, Value)>) -> Value {
@@ -260,7 +262,7 @@ mod tests {
     fn values_are_taken_from_either_form() {
         let client = Value::object([("host", "https://a".into()), ("client_key", "k".into())]);
         let inline = known(vec![("client_configuration", client)]).inline.unwrap();
-        assert_eq!((inline.host.as_str(), inline.client_key.unwrap().expose()), ("https://a", "k"));
+        assert_eq!((inline.host.as_str(), inline.client_key.unwrap().expose_secret()), ("https://a", "k"));
         let exec = Value::object([
             ("api_version", "v1".into()),
             ("command", "aws".into()),
@@ -285,7 +287,7 @@ mod tests {
             (vec![("config_paths", Value::List(vec![]))], vec!["kubernetes.config_paths"]),
             (
                 vec![("config_paths", Value::List(vec![Value::Null, "a".into(), "".into(), Value::unknown()]))],
-                vec!["kubernetes.config_paths[0]", "kubernetes.config_paths[2]"],
+                vec!["kubernetes.config_paths[2]"],
             ),
             (vec![("tls_server_name", "a".into()), ("config_path", "b".into())], vec![]),
         ] {

@@ -48,6 +48,10 @@ pub(super) async fn import(
         say.another_chart(record.chart_name(), record.chart_version());
         return None;
     }
+    if !clusters.claim_import(say.place()) {
+        say.imported_twice();
+        return None;
+    }
     let (mut state, mut memory) = (blank(&release), Memory::default());
     for (path, left) in adopt(&mut state, &mut memory, record) {
         say.value_is_left(&path, &left);

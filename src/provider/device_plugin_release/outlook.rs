@@ -22,6 +22,14 @@ use crate::{
 /// The version of Talos from which on the guide uses the GPU operator.
 const WITH_OPERATOR: (u64, u64) = (1, 13);
 
+/// A stored release: whether this walk has planned it already, for another address.
+pub(super) fn one_address(clusters: &Clusters, release: &Release, diagnostics: &mut Diagnostics) {
+    let mut say = Say::new(release, diagnostics);
+    if !clusters.claim_plan(say.place()) {
+        say.managed_twice();
+    }
+}
+
 pub(super) async fn look(clusters: &Clusters, context: &Context, decision: &Decision, diagnostics: &mut Diagnostics) {
     let unnamed = || Release { name: "(known after apply)".into(), namespace: "(known after apply)".into() };
     let named = release(&decision.planned);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use kubernetes::{Apply, Cluster, Error, ErrorKind, Limits, Object, ObjectRef, error::FieldConflict};
+use kubernetes::{Apply, Cluster, Error, ErrorKind, Limits, Object, ObjectRef, drift, error::FieldConflict};
 use plugin::{Applied, ApplyRequest, Context, Diagnostics, Path, Value};
 use serde_json::{Value as Json, json};
 
@@ -70,15 +70,27 @@ pub(super) async fn create(
             None
         }
         Err(error) => {
-            failed(&mut say, "Creating", limit, &error);
-            if !error.may_have_been_carried_out() {
-                return None;
+            let live = afterwards(&cluster, &at, &error).await.filter(is_ours_alone);
+            if !live.as_ref().is_some_and(|live| has_come(&wanted, live)) {
+                failed(&mut say, "Creating", limit, &error);
             }
-            // A new token: the user has asked to stop, and what is there is to be known all the same.
-            let live = cluster.get(&at, &Limits::brief(AFTERWARDS, &Default::default())).await.ok().flatten()?;
-            is_ours_alone(&live).then(|| stored(&planned, &wanted, &live))
+            live.map(|live| stored(&planned, &wanted, &live))
         }
     }
+}
+
+/// The object after a call without an answer, where that can be told.
+async fn afterwards(cluster: &Cluster, at: &ObjectRef, error: &Error) -> Option<Object> {
+    if !error.may_have_been_carried_out() {
+        return None;
+    }
+    // A new token: the user has asked to stop, and what is there is to be known all the same.
+    cluster.get(at, &Limits::brief(AFTERWARDS, &Default::default())).await.ok().flatten()
+}
+
+/// Whether an object has all that was wanted of it.
+fn has_come(wanted: &Object, live: &Object) -> bool {
+    drift::differences(wanted, live).is_empty()
 }
 
 /// Whether nobody else has written an object, so that it is the one that an earlier attempt of ours made.
@@ -141,8 +153,17 @@ pub(super) async fn update(
             kept
         }
         Err(Failure::Call(error)) => {
+            let live = afterwards(&cluster, &at, &error).await.filter(|live| live.uid() == change.uid);
+            if let Some(live) = live.filter(|live| change.is_done(live)) {
+                return stored(&planned, &wanted, &live);
+            }
             failed(&mut say, "Changing", limit, &error);
-            kept
+            if !error.may_have_been_carried_out() {
+                return kept;
+            }
+            // Both what was and what was wanted may be ours: the next refresh tells what of it stands there.
+            let union = joined(was.as_ref(), &wanted);
+            Applied { state: prior, private: Memory::new(&union).to_private() }
         }
         // What was applied is ours from now on, also where the rest failed.
         Err(Failure::HalfWay(live, error)) => {
@@ -193,6 +214,11 @@ impl Change<'_> {
         let Some(patch) = self.was.and_then(|was| leftovers(was, self.wanted, &live)) else { return Ok(live) };
         let patched = self.cluster.patch(self.at, MANAGER, &patch, &self.limits).await;
         patched.map_err(|error| Failure::HalfWay(Box::new(live), error))
+    }
+
+    /// Whether an object has all that is wanted of it and nothing of what was ours and is no longer wanted.
+    fn is_done(&self, live: &Object) -> bool {
+        has_come(self.wanted, live) && self.was.is_none_or(|was| leftovers(was, self.wanted, live).is_none())
     }
 
     /// With the uid, so that an object that somebody has made anew is not changed.

@@ -17,6 +17,13 @@ pub(super) fn say<'a>(object: &'a ObjectRef, diagnostics: &'a mut Diagnostics) -
     SayOf { object, at: "name", diagnostics }
 }
 
+/// A stored object: whether this walk has planned it already, for another address.
+pub(super) fn one_address(clusters: &Clusters, at: &ObjectRef, diagnostics: &mut Diagnostics) {
+    if !clusters.claim_plan(at) {
+        say(at, diagnostics).managed_twice();
+    }
+}
+
 /// A resource that does not change: warns of what the refresh has seen, without a call.
 pub(super) fn unchanged(clusters: &Clusters, decision: &Decision, diagnostics: &mut Diagnostics) {
     let Some(at) = target(&decision.planned) else { return };

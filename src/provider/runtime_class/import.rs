@@ -31,6 +31,10 @@ pub(super) async fn import(
     let cluster = clusters.cluster().map_err(|why| say.no_cluster(&why)).ok()?;
     let limit = schema::TIMEOUTS.read;
     match cluster.get(&at, &refresh_limits(limit, context)).await {
+        Ok(Some(_)) if !clusters.claim_import(&at) => {
+            say.imported_twice();
+            None
+        }
         Ok(Some(live)) => Some(stored(&blank(id), &taken_over(&live), &live)),
         Ok(None) => {
             say.nothing_to_import(cluster.server());

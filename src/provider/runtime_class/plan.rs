@@ -1,7 +1,7 @@
 //! What a plan says: a pure function of configuration, prior state and private state.
 
-use kubernetes::{Object, drift};
-use plugin::{PlanRequest, Value};
+use kubernetes::{Object, Quantity, drift};
+use plugin::{Field, PlanRequest, Value};
 
 use super::model::{self, Memory};
 
@@ -48,6 +48,12 @@ fn update(request: &PlanRequest, prior: &Value, memory: Option<&Memory>) -> Deci
     for name in ["id", "uid"] {
         planned.set(name, prior.get(name).clone());
     }
+    // Another way to write the same is no change: a plan may say what is configured or what was there before. The state
+    // keeps its way until something else changes, since a plan without changes writes no state.
+    let overhead = prior.get("pod_overhead");
+    if are_same_amounts(planned.get("pod_overhead"), overhead) {
+        planned.set("pod_overhead", overhead.clone());
+    }
     let wanted = model::object(&planned);
     let observed = model::object(prior);
     let applied = memory.and_then(Memory::object);
@@ -56,6 +62,17 @@ fn update(request: &PlanRequest, prior: &Value, memory: Option<&Memory>) -> Deci
             && applied.is_none_or(|applied| same(&wanted, &applied))
     });
     Decision { planned, effect: if is_settled { Effect::None } else { Effect::Change } }
+}
+
+/// Whether two maps of quantities have the same keys and amounts, however they are written.
+fn are_same_amounts(one: &Value, other: &Value) -> bool {
+    let (Field::Known(one), Field::Known(other)) = (one.entries(), other.entries()) else { return false };
+    let amount = |value: &Value| value.string().known().and_then(|text| text.parse::<Quantity>().ok());
+    one.len() == other.len()
+        && one.iter().all(|(name, value)| {
+            let pair = amount(value).zip(other.get(name).and_then(amount));
+            pair.is_some_and(|(one, other)| one == other)
+        })
 }
 
 /// Whether two objects mean the same.
@@ -87,11 +104,25 @@ mod tests {
     }
 
     #[test]
-    fn another_way_to_write_an_amount_is_nothing_to_the_cluster() {
-        let other = Value::map([("memory", Value::from("1Gi"))]);
-        assert_eq!(plan(Some(full()), &[("pod_overhead", other)]).effect, Effect::None);
-        let more = Value::map([("memory", Value::from("2Gi"))]);
-        assert_eq!(plan(Some(full()), &[("pod_overhead", more)]).effect, Effect::Change);
+    fn another_way_to_write_an_amount_is_no_change() {
+        let written = |memory: Value| plan(Some(full()), &[("pod_overhead", Value::map([("memory", memory)]))]);
+        let other = written("1Gi".into());
+        assert_eq!((other.effect, other.planned), (Effect::None, full()));
+        let more = written("2Gi".into());
+        assert_eq!(more.effect, Effect::Change);
+        assert_eq!(more.planned.get("pod_overhead"), &Value::map([("memory", Value::from("2Gi"))]));
+        assert!(!written(Value::unknown()).planned.get("pod_overhead").is_wholly_known());
+    }
+
+    #[test]
+    fn one_more_amount_is_a_change_in_the_words_of_the_configuration() {
+        let both = Value::map([("memory", Value::from("1Gi")), ("cpu", "1".into())]);
+        let decision = plan(Some(full()), &[("pod_overhead", both.clone())]);
+        assert_eq!((decision.effect, decision.planned.get("pod_overhead")), (Effect::Change, &both));
+        let other = Value::map([("cpu", Value::from("1024Mi"))]);
+        assert_eq!(plan(Some(full()), &[("pod_overhead", other.clone())]).planned.get("pod_overhead"), &other);
+        let gone = plan(Some(full()), &[("pod_overhead", Value::map::<String>([]))]);
+        assert_eq!(gone.effect, Effect::Change);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(super) fn schema() -> Schema {
                 .describe("Annotations. Those that others put on the object are left alone.")
                 .validate(Validator { rule: "annotation keys, 256 KiB in all".into(), check: Arc::new(annotations) }),
             Attribute::optional("pod_overhead", texts())
-                .describe("What a pod of this class uses beside its containers, by resource (`cpu`, `memory`), as Kubernetes quantities: `250m`, `120Mi`. The scheduler and quotas count it. Two ways to write the same amount are no difference.")
+                .describe("What a pod of this class uses beside its containers, by resource (`cpu`, `memory`), as Kubernetes quantities: `250m`, `120Mi`. The scheduler and quotas count it. Two ways to write the same amount are no difference: the state keeps the one that it has.")
                 .validate(each("resources and quantities", "Invalid overhead", overhead)),
             Attribute::nested("scheduling", Mode::Optional, Nesting::Single, scheduling())
                 .describe("Where pods of this class run: both are added to the pod's own. Without it they run on any node, on those without the runtime too."),

@@ -5,7 +5,7 @@ use std::{error::Error as _, time::Duration};
 use kubernetes::{Error, ErrorKind, ObjectRef, SettingsError, error::FieldConflict, settings::Field};
 use plugin::{Diagnostics, Path};
 
-use super::{list, span};
+use super::{list, span, two_addresses};
 use crate::clusters::{MANAGER, NoCluster};
 
 /// A call that failed, with its cause and the next step.
@@ -87,6 +87,10 @@ impl SayOf<'_> {
     // Calls.
 
     pub(crate) fn failed(&mut self, error: &Error) {
+        if error.may_have_been_carried_out() {
+            let detail = format!("{} {BY_A_PLAN}", failed_call(error));
+            return self.error(self.named(), "It is not known whether the change was made", detail);
+        }
         let (path, summary) = (self.path_of(error), summary_of(error));
         self.error(path, summary, failed_call(error));
     }
@@ -117,20 +121,25 @@ impl SayOf<'_> {
 
     pub(crate) fn too_slow(&mut self, what: &str, limit: Duration, error: &Error) {
         let object = self.object;
+        let step = if error.may_have_been_carried_out() { BY_A_PLAN } else { "" };
         self.error(
             Path::attribute("timeouts"),
             "The cluster does not answer in time",
-            format!("{what} {object} took more than {}. {}", span(limit), failed_call(error)),
+            format!(
+                "{what} {object} took more than {}, which `timeouts` can make longer. {} {step}",
+                span(limit),
+                failed_call(error)
+            )
+            .trim_end()
+            .to_owned(),
         );
     }
 
     fn path_of(&self, error: &Error) -> Path {
         match error.kind() {
             ErrorKind::Unreachable(_) | ErrorKind::Unauthorized | ErrorKind::Certificate(_) => Path::root(),
-            ErrorKind::ExecPlugin { .. }
-            | ErrorKind::CredentialsFile { .. }
-            | ErrorKind::NotKubernetes(_)
-            | ErrorKind::Forbidden { .. } => Path::root(),
+            ErrorKind::ExecPlugin { .. } | ErrorKind::TokenFile { .. } | ErrorKind::CaFile { .. } => Path::root(),
+            ErrorKind::NotKubernetes(_) | ErrorKind::Forbidden { .. } => Path::root(),
             _ => self.named(),
         }
     }
@@ -201,6 +210,16 @@ impl SayOf<'_> {
         );
     }
 
+    /// The second of two imports of one object.
+    pub(crate) fn imported_twice(&mut self) {
+        two_addresses::imported(&self.object.to_string(), Path::root(), self.diagnostics);
+    }
+
+    /// The second of two addresses that have one object.
+    pub(crate) fn managed_twice(&mut self) {
+        two_addresses::managed(&self.object.to_string(), self.named(), self.diagnostics);
+    }
+
     pub(crate) fn nothing_to_import(&mut self, server: &str) {
         let object = self.object;
         self.error(
@@ -228,6 +247,9 @@ impl SayOf<'_> {
     }
 }
 
+/// How a plan shows what became of a change without an answer.
+const BY_A_PLAN: &str = "A plan does so: it reads what is there now, and shows what is left to do.";
+
 fn bad_settings(error: &SettingsError) -> String {
     let at = error.field().and_then(attribute).map(|name| format!(" (kubernetes.{name})")).unwrap_or_default();
     format!("{error}{at}. {}", error.next_step())
@@ -254,8 +276,9 @@ const fn attribute(field: Field) -> Option<&'static str> {
 fn summary_of(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Unreachable(_) | ErrorKind::DeadlineExceeded => "The cluster cannot be reached",
-        ErrorKind::Certificate(_) => "The connection to the cluster is refused",
-        ErrorKind::Unauthorized | ErrorKind::ExecPlugin { .. } | ErrorKind::CredentialsFile { .. } => "The cluster does not accept the credentials",
+        ErrorKind::Certificate(_) | ErrorKind::CaFile { .. } => "The connection to the cluster is refused",
+        ErrorKind::ExecPlugin { .. } | ErrorKind::TokenFile { .. } => "There are no credentials for the cluster",
+        ErrorKind::Unauthorized => "The cluster does not accept the credentials",
         ErrorKind::Forbidden { .. } => "A right is missing",
         ErrorKind::Admission { .. } => "The object is refused by admission",
         ErrorKind::Invalid(_) => "The cluster refuses the object",

@@ -278,6 +278,21 @@ fn words(stage: MachineStage) -> &'static str {
     }
 }
 
+/// Why there is no status. All calls go out at once, and on a node that cannot be reached all of them fail: which of
+/// them was the first to is chance, and none is named.
+fn failure(error: &talos::Error) -> String {
+    if !error.is_unreachable() {
+        return failed_call(error);
+    }
+    let reason = error.kind().to_string();
+    let last = error.endpoint().map(|endpoint| (endpoint, reason.as_str()));
+    let tried: Vec<String> =
+        error.also_tried().chain(last).map(|(endpoint, why)| format!("endpoint {endpoint}: {why}")).collect();
+    let tried = if tried.is_empty() { reason } else { tried.join("; ") };
+    let stop = if tried.ends_with('.') { "" } else { "." };
+    format!("{tried}{stop} {}", error.next_step())
+}
+
 impl Say<'_> {
     pub(crate) fn status_needs_known_configuration(&mut self, attribute: &str) {
         let node = self.node;
@@ -298,7 +313,7 @@ impl Say<'_> {
         self.error(
             on("node"),
             summary_of(error),
-            format!("Reading the driver's status of node {node}: {}{way_on}", failed_call(error)),
+            format!("Reading the driver's status of node {node}: {}{way_on}", failure(error)),
         );
     }
 
@@ -326,8 +341,7 @@ impl Say<'_> {
     /// Warns of a node that cannot be reached, and answers the sentence for `problems`.
     pub(crate) fn status_of_a_silent_node(&mut self, error: &talos::Error) -> String {
         let node = self.node;
-        let sentence =
-            format!("Node {node} does not answer and should, so nothing is known of it: {}", failed_call(error));
+        let sentence = format!("Node {node} does not answer and should, so nothing is known of it: {}", failure(error));
         self.silent(&sentence);
         sentence
     }

@@ -14,11 +14,11 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{InconsistentKeys, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use secrecy::{ExposeSecret, SecretString};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{ConfigError, ConfigProblem, Field};
 use crate::error::CertificateProblem;
-use crate::secret::Secret;
 
 /// The label that Talos gives an Ed25519 key, whose body is PKCS#8 all the same (`crypto/x509/constants.go`), and the
 /// label by which everybody else finds such a body.
@@ -33,7 +33,7 @@ pub struct InlineCredentials {
     /// The client certificate.
     pub client_certificate: String,
     /// Its key.
-    pub client_key: Secret,
+    pub client_key: SecretString,
 }
 
 /// Credentials that were read and found usable. Cloning is cheap; `Debug` shows roles and dates, never the key.
@@ -60,7 +60,7 @@ impl Credentials {
         let verifier = verifier(&ca).map_err(at(Field::CaCertificate))?;
         let chain = certificates(&inline.client_certificate).map_err(at(Field::ClientCertificate))?;
         let subject = Subject::of(chain.first()).map_err(at(Field::ClientCertificate))?;
-        let key = private_key(inline.client_key.expose()).map_err(at(Field::ClientKey))?;
+        let key = private_key(inline.client_key.expose_secret()).map_err(at(Field::ClientKey))?;
         let identity = identity(chain, key).map_err(at(Field::ClientKey))?;
         let Subject { roles, not_before, not_after } = subject;
         Ok(Self(Arc::new(Inner { verifier, identity, roles, not_before, not_after })))

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::credentials::{Credentials, InlineCredentials};
 use super::{ClientConfig, ConfigError, ConfigProblem, Endpoint, Field};
-use crate::secret::Secret;
 
 /// Keys that are not known are ignored, as Talos ignores them.
 #[derive(Deserialize)]
@@ -98,7 +98,7 @@ fn client_config(
     let inline = InlineCredentials {
         ca_certificate: context.ca.unwrap_or_default(),
         client_certificate: context.crt.unwrap_or_default(),
-        client_key: Secret::from(context.key.unwrap_or_default()),
+        client_key: SecretString::from(context.key.unwrap_or_default()),
     };
     let credentials = Credentials::new(&inline, &origin)?;
     let cluster = context.cluster.filter(|name| !name.is_empty());

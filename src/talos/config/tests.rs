@@ -4,10 +4,10 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use secrecy::SecretString;
 use tempfile::TempDir;
 
 use super::*;
-use crate::secret::Secret;
 
 /// A CA and a client under it, as PEM, the key with Talos's own label.
 struct Pems {
@@ -213,7 +213,7 @@ fn inline(ca: &str, certificate: &str, key: &str) -> Result<ClientConfig, Config
     let inline = InlineCredentials {
         ca_certificate: ca.to_owned(),
         client_certificate: certificate.to_owned(),
-        client_key: Secret::from(key),
+        client_key: SecretString::from(key),
     };
     Discovery { inline: Some(inline), ..Discovery::default() }.resolve()
 }

@@ -152,6 +152,8 @@ fn what_a_retry_heals_and_what_is_a_failure_to_reach() {
         let error = Error::new(place(), kind);
         assert_eq!((error.heals(), error.is_unreachable()), (heals, unreachable), "{:?}", error.kind());
         assert!(!error.next_step().is_empty() && !error.kind().to_string().is_empty());
+        // Not everything that calls has one that a user can set.
+        assert!(!error.next_step().contains("timeout"), "{}", error.next_step());
     }
 }
 
@@ -173,6 +175,8 @@ fn the_endpoints_that_failed_before_are_named_with_their_reasons() {
         error.to_string(),
         "Get of node 10.0.0.5 through endpoint c:50000 failed (as did a:50000: no connection within 2.5 s; b:50000: no connection within 2.5 s)"
     );
+    let tried: Vec<_> = error.also_tried().map(|(endpoint, why)| format!("{endpoint}: {why}")).collect();
+    assert_eq!(tried, ["a:50000: no connection within 2.5 s", "b:50000: no connection within 2.5 s"]);
 }
 
 #[test]

@@ -97,6 +97,23 @@ async fn a_create_whose_answer_was_lost_is_not_sent_twice() {
 }
 
 #[tokio::test]
+async fn a_change_without_an_answer_is_known_as_one_however_its_last_attempt_ends() {
+    let proxy = shared().proxy().unwrap();
+    let (room, name) = (over(proxy.kubeconfig()), shared().unique("unanswered"));
+    let map = object(json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "default"}, "data": {"a": "1"}}));
+    let at = ObjectRef::in_namespace(Kind::CONFIG_MAP, "default", &name);
+    assert!(room.get(&at, &limits()).await.unwrap().is_none());
+    proxy.refuse_after(cluster::Direction::Answers, 0);
+    let limits = Limits::patient(Duration::from_secs(2), &CancellationToken::new());
+    let apply = Apply { manager: "ours", force: false, dry_run: false };
+    let failed = room.apply(&map, apply, &limits).await.unwrap_err();
+    assert!(matches!(failed.kind(), ErrorKind::Unreachable(Unreachable::NoConnection(_))), "{failed:?}");
+    assert!(failed.may_have_been_carried_out() && failed.next_step().contains("may have been"), "{failed:?}");
+    assert!(administrator().get(&at, &super::limits()).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn certificates_that_do_not_fit_are_told_apart() {
     let cluster = shared();
     let other = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).unwrap().cert.pem();

@@ -6,6 +6,8 @@ mod calls;
 mod connections;
 mod plugins;
 mod pods;
+mod proxies;
+mod service_account;
 mod waits;
 
 use std::path::Path;

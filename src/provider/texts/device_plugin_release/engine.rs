@@ -18,7 +18,7 @@ use crate::{
     },
     texts::{
         cluster::{SayOf, failed_call},
-        list, span,
+        list, span, two_addresses as texts_of_two,
     },
 };
 
@@ -86,6 +86,11 @@ impl<'a> Say<'a> {
         format!("{}/{}", self.release.namespace, self.release.name)
     }
 
+    /// What stands for the release where objects are told apart.
+    pub(crate) fn place(&self) -> &ObjectRef {
+        &self.place
+    }
+
     fn of_cluster(&mut self) -> SayOf<'_> {
         SayOf { object: &self.place, at: "name", diagnostics: self.diagnostics }
     }
@@ -96,6 +101,16 @@ impl<'a> Say<'a> {
         } else {
             self.diagnostics.warn(path, summary, detail);
         }
+    }
+
+    pub(crate) fn imported_twice(&mut self) {
+        let id = self.id();
+        texts_of_two::imported(&format!("release {id}"), Path::root(), self.diagnostics);
+    }
+
+    pub(crate) fn managed_twice(&mut self) {
+        let id = self.id();
+        texts_of_two::managed(&format!("release {id}"), Path::attribute("name"), self.diagnostics);
     }
 
     // The provider block and the way to the cluster.

@@ -77,7 +77,7 @@ async fn no_key_and_no_configuration_is_logged_or_shown() {
     for expected in ["talos call", "call=\"Get\"", "code=\"OK\"", "code=\"Invalid\"", "milliseconds="] {
         assert!(logged.contains(expected), "{expected}: {logged}");
     }
-    let key = credentials.client_key.expose();
+    let key = secrecy::ExposeSecret::expose_secret(&credentials.client_key);
     let pem = String::from_utf8(STANDARD.decode(key).unwrap()).unwrap();
     let body = pem.lines().nth(1).unwrap();
     let config = String::from_utf8(active.bytes.expose().to_vec()).unwrap();
