@@ -1,5 +1,5 @@
 # The recipes' names. What each does stands in cargo or in the script that it calls.
-.PHONY: help tools build demo test lint bench proof docs release matrix clean
+.PHONY: help tools build demo test lint bench proof docs picture release matrix clean
 
 help:
 	@echo "make tools  build the pinned programs that the tests run (once, about 25 minutes)"
@@ -10,6 +10,7 @@ help:
 	@echo "make bench  start, memory, size, and plans of up to 1,000 nodes"
 	@echo "make proof  10,000 generated machine configurations through the editor, judged by Talos's parser"
 	@echo "make docs   the registry's pages, from the schema"
+	@echo "make picture  the README's picture of a plan, from a real one"
 	@echo "make release  what the registries take, for the platforms that this machine can build, into target/release-files"
 	@echo "make matrix   the main case with every version of both command lines (an hour at first)"
 	@echo "make clean  everything that was built"
@@ -37,6 +38,9 @@ proof:
 
 docs:
 	acceptance-tests/docs.sh
+
+picture:
+	acceptance-tests/picture.sh
 
 release:
 	release/release.sh
