@@ -92,13 +92,14 @@ fn alternative(page: &str) -> Result<String> {
 /// The resources of a plan, and its last line. What goes before and after them is progress, and data sources, whose
 /// every attribute is known after the apply.
 fn excerpt(plan: &str) -> Vec<String> {
-    let mut kept = vec!["\u{1b}[1m$ terraform plan -detailed-exitcode\u{1b}[0m".to_owned(), String::new()];
+    let mut kept = vec!["\u{1b}[1m$ terraform plan\u{1b}[0m".to_owned(), String::new()];
     let mut inside = false;
     for line in plan.lines() {
         let text = svg::plain(line);
         inside = match text.strip_prefix("  # ") {
-            Some(heading) => !heading.starts_with("data."),
-            None => inside || text.starts_with("Plan: "),
+            // Below a heading there may be a reason, in parentheses.
+            Some(heading) if !heading.starts_with('(') => !heading.starts_with("data."),
+            _ => inside || text.starts_with("Plan: "),
         };
         if inside {
             kept.push(line.to_owned());
