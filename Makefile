@@ -1,9 +1,10 @@
 # The recipes' names. What each does stands in cargo or in the script that it calls.
-.PHONY: help tools build demo test lint bench proof docs picture release matrix clean
+.PHONY: help tools build install demo test lint bench proof docs picture release matrix clean
 
 help:
 	@echo "make tools  build the pinned programs that the tests run (once, about 25 minutes)"
 	@echo "make build  the release binary"
+	@echo "make install  the release binary, where the init of terraform and tofu finds it without a registry"
 	@echo "make demo   the whole guide with the real terraform, on a test node and a real Kubernetes control plane"
 	@echo "make test   formatting, lints, every test, every acceptance case; KUBERNETES=1.30 for the oldest supported one"
 	@echo "make lint   formatting, clippy, licences and bans"
@@ -20,6 +21,9 @@ tools:
 
 build:
 	cargo build --release
+
+install:
+	release/install.sh
 
 demo: build
 	acceptance-tests/demo.sh

@@ -138,7 +138,12 @@ fn a_device_plugin_release_of_the_first_release_plans_nothing_is_changed_and_tak
 harness::on_one_minor!(a_device_plugin_release_of_the_first_release_plans_nothing_is_changed_and_taken_away);
 
 fn a_smoke_test_of_the_first_release_is_not_run_again(case: &Case) -> Result<()> {
-    let test = "resource \"nvidia_smoke_test\" \"this\" {\n  triggers = { talos = \"v1.12.0\" }\n}\n";
+    let test = r#"resource "nvidia_smoke_test" "this" {
+  gpus               = 0
+  runtime_class_name = ""
+  triggers           = { talos = "v1.12.0" }
+}
+"#;
     // Nobody is asked, so there is nobody to ask.
     let workspace = case.workspace_over(&case.path().join("no-kubeconfig"), test)?;
     workspace.set_state_file(&stored_v0(case, TEST_V0, "")?)?;

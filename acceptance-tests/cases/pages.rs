@@ -14,7 +14,7 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use harness::{Case, repository};
 
-use crate::{device_plugin_release, runtime_class, sharing, smoke_test, the_guide};
+use crate::{device_plugin_release, registry, runtime_class, sharing, smoke_test, the_guide};
 
 pub(crate) use blocks::{Block, blocks, blocks_in, commands};
 
@@ -39,8 +39,13 @@ enum Proof {
 }
 
 /// Blocks by their page and first line.
-const BLOCKS: [(&str, &str, Proof); 12] = [
+const BLOCKS: [(&str, &str, Proof); 13] = [
     ("README.md", "make demo ", Proof::Workflow),
+    (
+        "README.md",
+        "make install ",
+        Proof::Run(registry::the_commands_of_the_readme_install_what_was_built_without_a_registry),
+    ),
     (BESIDE, "provider \"nvidia\" {", Proof::NotRun),
     (BESIDE, "resource \"talos_machine_configuration_apply\" \"worker\" {", Proof::NotRun),
     (BESIDE, "machine:", Proof::Run(steps::the_text_for_config_patches_is_the_patch_of_a_node_that_has_it)),
@@ -205,7 +210,7 @@ fn is_named_as_not_run(page: &str, command: &str) -> bool {
 }
 
 /// The only block of a page that begins so, for a case that runs it.
-fn only_block(name: &str, begins: &str) -> Result<String> {
+pub(crate) fn only_block(name: &str, begins: &str) -> Result<String> {
     let mut found = blocks_in(&page(name)?)?.into_iter().filter(|block| block.begins(begins));
     match (found.next(), found.next()) {
         (Some(block), None) => Ok(block.text),
