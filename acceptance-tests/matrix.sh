@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The main case (the guide's patch applied, its drift seen and mended, the node's bytes given back) on Talos 1.13 with
-# every command line that the provider is tested with, and a table of what each said.
+# The main case (the guide's patch applied, its drift seen and mended, the node's bytes given back) and both ways of an
+# import, on Talos 1.13, with every command line that the provider is tested with; and a table of that and of what each
+# has that the provider's pages use, which stands in templates/index.md.tmpl.
 #
 #   matrix.sh                  builds what is missing first, which takes up to an hour
 #   matrix.sh --built          only those that are there
@@ -11,7 +12,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools=$PWD/target/tools
-case_name=the_guides_patch_is_applied_its_drift_seen_and_mended_and_the_nodes_own_bytes_given_back
+cases="the_guides_patch_is_applied_its_drift_seen_and_mended_and_the_nodes_own_bytes_given_back
+    a_node_that_is_patched_already_is_imported_and_its_plan_is_empty
+    an_import_block_brings_a_patched_node_in_without_a_change"
 build=yes
 if [ "${1:-}" = --built ]; then
     build=
@@ -34,6 +37,30 @@ version() {
     [ ! -x "$1" ] || env -i CHECKPOINT_DISABLE=1 "$1" version | sed -n '1s/^[A-Za-z]* v//p'
 }
 
+# Whether a command line does this in a folder with this file: has PROGRAM FILE TEXT COMMAND [SAYS].
+has() {
+    local folder
+    folder=$(mktemp -d)
+    printf '%s\n' 'resource "terraform_data" "a" {' '  for_each = toset(["x"])' '}' >"$folder/main.tf"
+    printf '%s\n' "$3" >"$folder/$2"
+    if (cd "$folder" && env -i HOME="$folder" CHECKPOINT_DISABLE=1 "$1" "$4" -no-color 2>&1) | grep -q "${5:-configuration is valid}"; then
+        echo yes
+    else
+        echo no
+    fi
+    rm -rf "$folder"
+}
+# The columns of what the pages use: an import block, for_each in one, a check block, the tests of a module.
+features() {
+    local one each check tests
+    one=$(printf 'import {\n  to = terraform_data.a["x"]\n  id = "x"\n}')
+    each=$(printf 'import {\n  for_each = toset(["x"])\n  to       = terraform_data.a[each.key]\n  id       = each.key\n}')
+    check=$(printf 'check "c" {\n  assert {\n    condition     = length(terraform_data.a) == 1\n    error_message = "m"\n  }\n}')
+    tests=$(printf 'run "a" {\n  command = plan\n}')
+    printf '| %s | %s | %s | %s ' "$(has "$1" more.tf "$one" validate)" "$(has "$1" more.tf "$each" validate)" \
+        "$(has "$1" more.tf "$check" validate)" "$(has "$1" a.tftest.hcl "$tests" test '1 passed')"
+}
+
 [ -z "$build" ] || acceptance-tests/tools/build.sh tofu talos-node
 cargo test --quiet --locked --no-run --test acceptance
 table=
@@ -42,7 +69,7 @@ for name in "$@"; do
     [ -z "$build" ] || acceptance-tests/tools/build.sh "matrix/$name"
     program=$(place "$name")
     found=$(version "$program")
-    result="not here" took=
+    result="not here" features="| | | | "
     # Of terraform-1.5 it is 1.5., of terraform nothing.
     wanted=${name#"${name%%-*}"}
     wanted=${wanted#-}
@@ -50,16 +77,17 @@ for name in "$@"; do
     "") failed=1 ;;
     "${wanted:+$wanted.}"*)
         log=target/matrix-$name.log
-        started=$(date +%s)
         result=passed
+        features=$(features "$program")
         cli=${name%-*}
         variable=ACCEPTANCE_$(echo "$cli" | tr '[:lower:]' '[:upper:]')
-        if ! env "$variable=$program" cargo test --quiet --locked --test acceptance -- \
-            --exact "the_guide::$case_name::$cli::on_talos_1_13" >"$log" 2>&1 || ! grep -q '1 passed' "$log"; then
+        names=()
+        for case in $cases; do names+=("the_guide::$case::$cli::on_talos_1_13"); done
+        if ! env "$variable=$program" cargo test --quiet --locked --test acceptance -- --exact "${names[@]}" >"$log" 2>&1 ||
+            ! grep -q "${#names[@]} passed" "$log"; then
             result="failed: $log"
             failed=1
         fi
-        took="$(($(date +%s) - started)) s"
         ;;
     *)
         result="is $found"
@@ -67,8 +95,9 @@ for name in "$@"; do
         ;;
     esac
     echo "$name ${found:-} $result"
-    table="$table$(printf '| %-9s | %-10s | %-20s | %5s |' "${name%-*}" "${found:-${name#*-}}" "$result" "$took")
+    table="$table$(printf '| %-9s | %-10s | %-10s %s|' "${name%-*}" "${found:-${name#*-}}" "$result" "$features")
 "
 done
-printf '\n| %-9s | %-10s | %-20s | %5s |\n|---|---|---|---|\n%s' program version "Talos 1.13" took "$table"
+printf '\n| command line | version | applied, mended, imported | `import` block | its `for_each` | `check` | `test` |\n'
+printf '|---|---|---|---|---|---|---|\n%s' "$table"
 exit $failed

@@ -4,7 +4,7 @@
 //! Each case has a node, a runtime class and a namespace of its own (`Ground`), and its release keeps to that node.
 
 mod changes;
-mod helm;
+pub(crate) mod helm;
 mod interruptions;
 mod obstacles;
 mod others;
@@ -136,7 +136,7 @@ pub(crate) fn expect_only_timeouts(workspace: &Workspace) -> Result<()> {
     expect_settled(workspace)
 }
 
-fn it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away(case: &Case) -> Result<()> {
+pub(crate) fn it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "whole")?;
     let workspace = ground.workspace(case, "0.17.4", "")?;
     let plan = workspace.plan()?;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use harness::{Case, NodeOptions, Workspace, main_tf_over, repository};
 use serde_json::{Value, json};
 
+use crate::pages;
 use crate::patch::expect_bytes;
 
 /// Where the module's tests and the examples have their nodes.
@@ -22,6 +23,7 @@ harness::on_one_minor!(every_example_is_formatted);
 
 fn the_examples_of_the_resources_are_one_valid_configuration_and_are_planned(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
+    let _claims = ["runtimeclass/nvidia", "namespace/nvidia-device-plugin"].map(|name| cluster.claim(name));
     let names = ["10.0.0.1", NODES[0], NODES[1], "10.0.0.7"].map(|name| json!({"name": name}));
     let node = case.node_with(&NodeOptions::script(json!({"nodes": names})))?;
     let workspace = case.workspace(&main_tf_over(Some(&node), Some(&cluster.kubeconfig()), ""))?;
@@ -39,6 +41,17 @@ fn the_examples_of_the_resources_are_one_valid_configuration_and_are_planned(cas
     // There is nothing to import on nodes and in a cluster that nobody has patched.
     for name in &imports {
         workspace.write(name, "")?;
+    }
+    for (kind, folder) in example_folders("resources")? {
+        let command = folder.join("import.sh");
+        if command.exists() {
+            let refused = workspace.shell(&fs::read_to_string(command)?)?.failed()?;
+            ensure!(
+                refused.stderr.contains("There is nothing to import"),
+                "import.sh of {kind} says {}",
+                refused.stderr
+            );
+        }
     }
     let plan = workspace.plan()?;
     ensure!(plan.changes().iter().all(|change| !change.is_no_op()), "everything is to be made");
@@ -82,28 +95,25 @@ fn the_provider_block_and_the_demo_are_valid(case: &Case) -> Result<()> {
 }
 harness::on_one_minor!(the_provider_block_and_the_demo_are_valid);
 
-/// The blocks of one page are one configuration. In a guide only what other providers bring is marked as another language.
+/// The blocks of one page are one configuration. What needs other providers too is only as it would be formatted.
 fn the_blocks_of_the_readme_and_of_each_guide_are_formatted_and_one_valid_configuration(case: &Case) -> Result<()> {
-    let mut pages = vec![(repository()?.join("README.md"), "```hcl")];
-    for entry in fs::read_dir(repository()?.join("docs/guides"))? {
-        pages.push((entry?.path(), "```terraform"));
-    }
     let mut seen = 0;
-    for (page, fence) in pages {
-        let blocks = blocks(&fs::read_to_string(&page)?, fence);
-        if blocks.is_empty() {
+    for name in pages::names()? {
+        let page = pages::page(&name)?;
+        let language = pages::configuration(&name);
+        let others = if language == "hcl" { Vec::new() } else { pages::blocks(&page, "hcl")? };
+        for (index, text) in others.iter().enumerate() {
+            formatted(&case.workspace("")?, &format!("other{index}.tf"), text).with_context(|| name.clone())?;
+        }
+        let text = pages::blocks(&page, language)?.join("\n");
+        if text.is_empty() {
             continue;
         }
         seen += 1;
-        let text = blocks.join("\n");
         let head = if text.contains("required_providers") { String::new() } else { main_tf_over(None, None, "") };
         let workspace = case.workspace(&head)?;
-        workspace.write("guide.tf", &text)?;
-        workspace
-            .run(&["fmt", "-check", "-diff", "guide.tf"])?
-            .succeeded()
-            .with_context(|| page.display().to_string())?;
-        expect_valid(&workspace).with_context(|| page.display().to_string())?;
+        formatted(&workspace, "guide.tf", &text).with_context(|| name.clone())?;
+        expect_valid(&workspace).with_context(|| name.clone())?;
     }
     ensure!(seen >= 5, "only {seen} pages have blocks");
     Ok(())
@@ -174,6 +184,11 @@ fn the_modules_example_is_planned_and_its_page_names_every_variable_and_output(c
 }
 harness::on_one_minor!(the_modules_example_is_planned_and_its_page_names_every_variable_and_output);
 
+fn formatted(workspace: &Workspace, name: &str, text: &str) -> Result<()> {
+    workspace.write(name, text)?;
+    workspace.run(&["fmt", "-check", "-diff", name])?.succeeded().map(drop)
+}
+
 fn expect_valid(workspace: &Workspace) -> Result<()> {
     let run = workspace.validate()?;
     ensure!(run.errors().is_empty(), "not valid: {:#?}", run.errors());
@@ -206,27 +221,6 @@ fn lay_out(workspace: &Workspace, from: &Path, to: &str) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The texts of a page's blocks that begin so, without the indentation of a list around them.
-fn blocks(page: &str, fence: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut indentation = None;
-    for line in page.lines() {
-        match indentation {
-            None if line.trim_start() == fence => {
-                indentation = Some(line.len() - line.trim_start().len());
-                found.push(String::new());
-            }
-            Some(_) if line.trim_start() == "```" => indentation = None,
-            Some(depth) => {
-                let block = found.last_mut().into_iter();
-                block.for_each(|text| *text += &format!("{}\n", line.get(depth..).unwrap_or_default()));
-            }
-            None => {}
-        }
-    }
-    found
 }
 
 /// The names that `variable "…"` and `output "…"` blocks declare.

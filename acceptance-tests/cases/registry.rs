@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use harness::{Case, Cli, Package, Run, VERSION, Workspace, main_tf, platform};
+use harness::{Case, Cli, Package, Run, VERSION, Workspace, main_tf, platform, repository};
 
+use crate::pages;
 use crate::patch::{ADDRESS, expect_bytes, expect_modules_live, expect_settled, patch};
 
 fn init_takes_the_signed_release_from_a_registry_and_its_provider_patches_a_node(case: &Case) -> Result<()> {
@@ -194,6 +195,39 @@ fn a_module_from_a_registry_brings_the_provider_with_it(case: &Case) -> Result<(
     Ok(())
 }
 harness::on_one_minor!(a_module_from_a_registry_brings_the_provider_with_it);
+
+pub(crate) fn the_commands_of_the_readme_install_what_was_built_without_a_registry(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let mut workspace = case.workspace_for(&node, &patch(""))?;
+    // No settings: what is found is found because of where it lies.
+    workspace.remove_env("TF_CLI_CONFIG_FILE");
+    workspace.set_env("NVIDIA_PROVIDER_BINARY", case.binary());
+    // Cargo, which says the version, is found in the home of whoever runs the tests.
+    for variable in ["CARGO_HOME", "RUSTUP_HOME"] {
+        workspace.set_env(variable, home_of(variable)?);
+    }
+    let root = repository()?;
+    for line in pages::only_block("README.md", "make install ")?.lines() {
+        let command = line.split(" # ").next().unwrap_or_default().trim();
+        let command =
+            command.replace("make install", &format!("make --no-print-directory -C '{}' install", root.display()));
+        workspace.shell(&command)?.succeeded().with_context(|| command.clone())?;
+    }
+    let locked = lock(&workspace)?;
+    ensure!(locked.contains(&format!("version = \"{VERSION}\"")), "not locked: {locked}");
+    workspace.apply()?;
+    expect_modules_live(&node)?;
+    expect_settled(&workspace)
+}
+harness::on_one_minor!(the_commands_of_the_readme_install_what_was_built_without_a_registry);
+
+/// Where cargo and rustup keep theirs.
+fn home_of(variable: &str) -> Result<PathBuf> {
+    let folder = if variable == "CARGO_HOME" { ".cargo" } else { ".rustup" };
+    let given = std::env::var_os(variable).map(PathBuf::from);
+    let home = std::env::home_dir().map(|home| home.join(folder));
+    given.or(home).context("the tests have no home")
+}
 
 /// What a module has to say of the provider.
 const REQUIRED: &str = r#"terraform {

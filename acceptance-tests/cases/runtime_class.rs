@@ -77,7 +77,7 @@ fn it_is_made_as_configured_planned_empty_and_taken_away(case: &Case) -> Result<
 }
 harness::on_one_minor!(it_is_made_as_configured_planned_empty_and_taken_away);
 
-fn the_defaults_are_the_guides_object(case: &Case) -> Result<()> {
+pub(crate) fn the_defaults_are_the_guides_object(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
     let _held = cluster.claim("runtimeclass/nvidia");
     let workspace = case.workspace_over(&cluster.kubeconfig(), "resource \"nvidia_runtime_class\" \"this\" {}\n")?;

@@ -194,7 +194,7 @@ fn a_resource_that_somebody_taints_is_taken_back_and_made_anew(case: &Case) -> R
 }
 harness::on_recent_minors!(a_resource_that_somebody_taints_is_taken_back_and_made_anew);
 
-fn a_failed_create_that_is_untainted_shows_what_is_left_to_do_and_then_nothing(case: &Case) -> Result<()> {
+pub(crate) fn a_failed_create_that_is_untainted_shows_what_is_left_to_do_and_then_nothing(case: &Case) -> Result<()> {
     let machine = json!({"modules": {"nvidia_modeset": {"fails": "key was rejected by service"}}});
     let node = case.node_with(&NodeOptions::machine(machine))?;
     let untouched = node.config()?;

@@ -130,7 +130,7 @@ fn expect_settled(workspace: &Workspace) -> Result<()> {
     workspace.plan_with(&["-refresh=false"])?.expect_empty().context("without refresh")
 }
 
-fn a_test_that_passes_tells_what_nvidia_smi_found(case: &Case) -> Result<()> {
+pub(crate) fn a_test_that_passes_tells_what_nvidia_smi_found(case: &Case) -> Result<()> {
     let ground = Ground::new(case, &Script { log: TABLE, ..Script::default() })?;
     let front = ground.cluster.front()?;
     let workspace = case.workspace_over(front.kubeconfig(), &ground.resource(""))?;

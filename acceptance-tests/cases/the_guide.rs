@@ -8,7 +8,9 @@ use crate::patch::{
     ADDRESS, expect_bytes, expect_drift_and_mend, expect_modules_live, expect_settled, patch, take_module_out,
 };
 
-fn the_guides_patch_is_applied_its_drift_seen_and_mended_and_the_nodes_own_bytes_given_back(case: &Case) -> Result<()> {
+pub(crate) fn the_guides_patch_is_applied_its_drift_seen_and_mended_and_the_nodes_own_bytes_given_back(
+    case: &Case,
+) -> Result<()> {
     let node = case.node()?;
     let untouched = node.config()?;
     let workspace = case.workspace_for(&node, &patch(""))?;

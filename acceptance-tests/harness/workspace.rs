@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::cli::Cli;
 use crate::command::Run;
+use crate::places;
 use crate::running::Running;
 use crate::transcript::Transcript;
 use crate::views::{Plan, State};
@@ -146,19 +148,44 @@ impl Workspace {
         command
     }
 
+    /// Runs a line of a page, as a reader's shell would: `terraform` is this command line, the others are the pinned ones.
+    ///
+    /// # Errors
+    /// When one of the programs is missing, or the shell cannot be started.
+    pub fn shell(&self, line: &str) -> Result<Run> {
+        let programs = self.folder.join("bin");
+        if !programs.exists() {
+            fs::create_dir(&programs)?;
+            symlink(&self.program, programs.join("terraform"))?;
+            for (name, tool) in [("jq", "gojq"), ("kubectl", "kubectl"), ("talosctl", "talosctl")] {
+                symlink(places::tools(tool)?, programs.join(name))?;
+            }
+        }
+        let before = self.environment.get(&OsString::from("PATH")).cloned().unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(programs).chain(std::env::split_paths(&before)))?;
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", line]).current_dir(self.path()).env_clear().envs(&self.environment).env("PATH", path);
+        self.finish(Running::start(command, &self.output("sh"), self.limit)?)
+    }
+
     /// Starts a command and leaves it running.
     ///
     /// # Errors
     /// When it cannot be started.
     pub fn start(&self, arguments: &[&str]) -> Result<Running> {
-        let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let output = self.folder.join("runs").join(format!("{number:03}-{}", arguments.first().unwrap_or(&"none")));
+        let output = self.output(arguments.first().unwrap_or(&"none"));
         let mut command = self.command();
         command.args(arguments).current_dir(self.path()).env_clear().envs(&self.environment);
         if self.trace {
             command.env("TF_LOG", "TRACE").env("TF_LOG_PATH", output.with_extension("trace"));
         }
         Running::start(command, &output, self.limit)
+    }
+
+    /// Where the next command's output goes.
+    fn output(&self, name: &str) -> PathBuf {
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        self.folder.join("runs").join(format!("{number:03}-{name}"))
     }
 
     /// Runs a command to its end, however it ends.

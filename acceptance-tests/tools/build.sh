@@ -6,7 +6,7 @@
 #   build.sh              everything that is missing
 #   build.sh NAME...      only these: tofu, talosctl, terraform, tfplugindocs, talos-node, cargo-deny, helm,
 #                         kubernetes (the newest, with etcd, kwok and kubectl), kubernetes-1.30,
-#                         release, registry, actionlint, cargo-cyclonedx, matrix (or matrix/terraform-1.5 and so on)
+#                         release, registry, actionlint, gojq, cargo-cyclonedx, matrix (or matrix/terraform-1.5 and so on)
 #
 # With KUBERNETES=1.30 in the environment, which is how the tests choose it, `kubernetes` builds that one too; etcd, kwok and
 # kubectl are the same for all.
@@ -116,6 +116,11 @@ make_actionlint() {
     go_tool actionlint actionlint github.com/rhysd/actionlint/cmd/actionlint ""
 }
 
+# What a page's script asks jq, without a jq of the machine.
+make_gojq() {
+    go_tool gojq gojq github.com/itchyny/gojq/cmd/gojq ""
+}
+
 # Our own, whose sources Go's cache watches: the program that packs and signs a release, and the tests' registry.
 make_own() {
     (cd "$root/$2" && go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$tools/$1" .)
@@ -161,7 +166,7 @@ make_cargo_cyclonedx() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes helm release registry actionlint
+    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes helm release registry actionlint gojq
 fi
 for name in "$@"; do
     case $name in
@@ -175,6 +180,7 @@ for name in "$@"; do
     kubernetes-*) make_control_plane "$name" ;;
     helm) make_helm ;;
     actionlint) make_actionlint ;;
+    gojq) make_gojq ;;
     release) make_own release release ;;
     registry) make_own registry acceptance-tests/registry ;;
     cargo-cyclonedx) make_cargo_cyclonedx ;;

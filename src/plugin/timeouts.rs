@@ -27,7 +27,7 @@ impl Timeouts {
         let one = |name: &'static str, default: Duration| {
             Attribute::optional(name, Type::String)
                 .describe(format!(
-                    "Deadline of a {name}, as a Go duration (`90s`, `10m`, `1h30m`). Default `{}`.",
+                    "Deadline of the {name}, as a Go duration (`90s`, `10m`, `1h30m`). Default `{}`.",
                     text(default)
                 ))
                 .validate(validators::duration())

@@ -30,7 +30,7 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().context("the path is text")
 }
 
-fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
+pub(crate) fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "ours")?;
     let helm = helm_over(case, &ground)?;
     let name = ground.name.as_str();
@@ -75,7 +75,7 @@ fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
 }
 harness::on_one_minor!(helm_works_with_a_release_that_we_made);
 
-fn a_release_that_helm_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
+pub(crate) fn a_release_that_helm_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
     for apply_method in ["--server-side=true", "--server-side=false"] {
         let ground = Ground::new(case, "theirs")?;
         let helm = helm_over(case, &ground)?;
