@@ -156,6 +156,14 @@ pub enum ErrorKind {
         /// The namespace; none for the whole cluster.
         namespace: Option<String>,
     },
+    /// The object grants rights that we do not have ourselves, which RBAC lets nobody do.
+    #[error("forbidden: it grants rights that {} does not have: {said}", who(.user.as_deref()))]
+    Escalation {
+        /// Who we are to the server, where it says so.
+        user: Option<String>,
+        /// Which rights, in the server's words.
+        said: String,
+    },
     /// An admission plugin, a policy or a webhook refused what was sent.
     #[error("refused by admission{}: {said}", .by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default())]
     Admission {
@@ -354,6 +362,7 @@ impl Error {
                 "Get new credentials: the token or certificate may have expired, or be of another cluster.".to_owned()
             }
             ErrorKind::Forbidden { verb, resource, namespace, .. } => rbac_step(verb, resource, namespace.as_deref()),
+            ErrorKind::Escalation { .. } => "Give it these rights, by a role that is bound to it. Or give it the verbs `escalate` on clusterroles.rbac.authorization.k8s.io and `bind` on the role that is bound.".to_owned(),
             ErrorKind::Admission { .. } => {
                 "Change what is refused, or ask whoever runs that policy for an exception.".to_owned()
             }

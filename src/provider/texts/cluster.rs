@@ -130,6 +130,7 @@ impl SayOf<'_> {
             ErrorKind::ExecPlugin { .. }
             | ErrorKind::CredentialsFile { .. }
             | ErrorKind::NotKubernetes(_)
+            | ErrorKind::Escalation { .. }
             | ErrorKind::Forbidden { .. } => Path::root(),
             _ => self.named(),
         }
@@ -256,7 +257,7 @@ fn summary_of(error: &Error) -> &'static str {
         ErrorKind::Unreachable(_) | ErrorKind::DeadlineExceeded => "The cluster cannot be reached",
         ErrorKind::Certificate(_) => "The connection to the cluster is refused",
         ErrorKind::Unauthorized | ErrorKind::ExecPlugin { .. } | ErrorKind::CredentialsFile { .. } => "The cluster does not accept the credentials",
-        ErrorKind::Forbidden { .. } => "A right is missing",
+        ErrorKind::Forbidden { .. } | ErrorKind::Escalation { .. } => "A right is missing",
         ErrorKind::Admission { .. } => "The object is refused by admission",
         ErrorKind::Invalid(_) => "The cluster refuses the object",
         ErrorKind::Busy { .. } | ErrorKind::Server { .. } => "The cluster is not able to answer",
