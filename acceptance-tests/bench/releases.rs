@@ -41,7 +41,14 @@ pub(crate) fn measure(binary: &Path) -> Result<Vec<Figure>> {
     ));
     say(&format!(
         "{:>8} {:>9} {:>14} {:>7} {:>12} {:>22} {:>17} {:>12}",
-        "releases", "plan", "terraform_data", "ratio", "server's CPU", "helm and kubectl diff", "requests/release", "connections"
+        "releases",
+        "plan",
+        "terraform_data",
+        "ratio",
+        "server's CPU",
+        "helm and kubectl diff",
+        "requests/release",
+        "connections"
     ));
     let mut figures = Vec::new();
     for size in SIZES {

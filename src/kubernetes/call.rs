@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use http::{Request, Response, StatusCode};
@@ -36,6 +37,8 @@ pub(crate) const LARGEST: usize = 256 << 20;
 pub(crate) struct Line {
     pub(crate) server: Server,
     client: Mutex<Option<Client>>,
+    /// When it, or a connection to it, was last lost.
+    lost: std::sync::Mutex<Option<Instant>>,
 }
 
 impl fmt::Debug for Line {
@@ -64,7 +67,7 @@ impl Answer {
 
 impl Line {
     pub(crate) fn new(server: Server) -> Self {
-        Self { server, client: Mutex::new(None) }
+        Self { server, client: Mutex::new(None), lost: std::sync::Mutex::new(None) }
     }
 
     /// Where a call on one object is made.
@@ -158,7 +161,7 @@ impl Line {
         limits: &Limits,
         attempt: impl Fn() -> Attempt<'a, T>,
     ) -> Result<T, Error> {
-        let mut patience = Patience::new(limits.unreachable_for);
+        let mut patience = Patience::new(limits.unreachable_for, *self.lost());
         let mut renewed = false;
         loop {
             let began = Instant::now();
@@ -169,6 +172,9 @@ impl Line {
                 }
                 Err(error) => self.blamed(error, place),
             };
+            if matches!(error.kind(), ErrorKind::Unreachable(_)) {
+                self.note_lost();
+            }
             tracing::debug!(call = place.call.name(), subject = place.subject, server = place.server, kind = %error.kind(), "failed");
             // Credentials of a plugin may have been withdrawn before their time: they are asked for anew, once.
             if *error.kind() == ErrorKind::Unauthorized && self.server.plugin.is_some() && !renewed {
@@ -187,6 +193,15 @@ impl Line {
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// Notes that a connection has ended: the server may be a new one when it answers next.
+    pub(crate) fn note_lost(&self) {
+        *self.lost() = Some(Instant::now());
+    }
+
+    fn lost(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call whose time has passed while a plugin was still asked for credentials is no fault of the server, and to ask

@@ -120,9 +120,9 @@ fn an_edit_by_hand_shows_on_its_field_and_is_mended(case: &Case) -> Result<()> {
     let mut wanted = vec![
         format!("ConfigMap/{name}/{set}-configs.data.default"),
         format!("DaemonSet/{name}/{set}-mps-control-daemon"),
-        format!("{pod}.containers[0].image"),
-        format!("{pod}.containers[0].command"),
-        format!("{pod}.containers[0].env"),
+        format!("{pod}.containers[1].image"),
+        format!("{pod}.containers[1].command"),
+        format!("{pod}.containers[1].env"),
         format!("{pod}.tolerations"),
     ];
     ensure!(fields.iter().all(|field| wanted.iter().any(|one| field.starts_with(one))), "{fields:#?}");

@@ -113,9 +113,9 @@ fn gpus_are_waited_for_where_that_is_asked(case: &Case) -> Result<()> {
     ground.cluster.node(&ground.node).label("test/release", &ground.name).create()?;
     let workspace = ground.workspace(case, "0.17.4", &format!("wait_for = \"gpus\"\n{BRIEF}"))?;
     expect_obstacle(&ground, &workspace, &["The nodes offer no GPUs", &ground.node])?;
-    ground.take_node_away()?;
     workspace.destroy()?;
-    ground.cluster.node(&ground.node).label("test/release", &ground.name).gpus(2).create()?;
+    ground.take_node_away()?;
+    ground.make_node()?;
     ground.rewrite(&workspace, "0.17.4", "wait_for = \"gpus\"")?;
     workspace.apply()?;
     expect_settled(&workspace)?;

@@ -160,14 +160,17 @@ fn every_value_is_taken_by_the_cluster_and_reads_back_as_it_was_given(case: &Cas
     let other = ground.cluster.unique("elsewhere");
     ground.cluster.namespace(&other).create()?;
     let newer = ground.cluster.release().minor()? >= 31;
+    // Without configuration files: the chart looks for their service account in the namespace that is named here.
     let oldest = format!(
-        "config = {{ default = \"default\" }}\ntime_slicing = {{ rename_by_default = true, fail_requests_greater_than_one = true, resources = [{{ name = \"nvidia.com/gpu\", replicas = 4 }}] }}\ngfd = {{ enabled = true, name_override = \"features\", namespace_override = \"{other}\", no_timestamp = true, sleep_interval = \"30s\", {} }}",
+        "gfd = {{ enabled = true, name_override = \"features\", namespace_override = \"{other}\", no_timestamp = true, sleep_interval = \"30s\", {} }}",
         context()
     );
+    let slices = "config = { default = \"default\" }\ntime_slicing = { rename_by_default = true, fail_requests_greater_than_one = true, resources = [{ name = \"nvidia.com/gpu\", replicas = 4 }] }";
     let mps = "mps = { rename_by_default = true, resources = [{ name = \"nvidia.com/gpu\", replicas = 2 }] }";
     let steps = [
         ("0.14.5", oldest),
         ("0.20.0", everything(&ground, &other, newer)),
+        ("0.20.0", slices.to_owned()),
         ("0.20.0", "config = { name = \"files\" }".to_owned()),
         ("0.20.0", mps.to_owned()),
     ];

@@ -65,8 +65,8 @@ fn printed(output: &Output) -> Result<Status, String> {
         return Err(if words.is_empty() { ended.to_string() } else { format!("{ended}: {words}") });
     }
     // Some print YAML, which kubectl reads too; all JSON is YAML.
-    let printed: Printed = serde_saphyr::from_slice(&output.stdout)
-        .map_err(|_| "what it printed is no ExecCredential".to_owned())?;
+    let printed: Printed =
+        serde_saphyr::from_slice(&output.stdout).map_err(|_| "what it printed is no ExecCredential".to_owned())?;
     printed.status.ok_or_else(|| "what it printed has no status".to_owned())
 }
 

@@ -35,7 +35,10 @@ fn authorities(config: &kube::Config) -> Result<Option<RootCertStore>, NoClient>
             let failed = |why: String| NoClient::File { path: path.display().to_string(), why };
             let pem = std::fs::read(path).map_err(|why| failed(format!("the CA cannot be read: {why}")))?;
             let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-            parsed.ok().filter(|all| !all.is_empty()).ok_or_else(|| failed("there is no certificate in it".to_owned()))?
+            parsed
+                .ok()
+                .filter(|all| !all.is_empty())
+                .ok_or_else(|| failed("there is no certificate in it".to_owned()))?
         }
         (None, Some(named)) => named.iter().map(|der| CertificateDer::from(der.as_slice())).collect(),
         (None, None) => return Ok(None),

@@ -27,9 +27,13 @@ use super::{
 };
 use crate::{clusters::Clusters, run, texts::device_plugin_release::engine::Say};
 
-/// The records of a release that no run of this provider is at work on: one that has not ended was listened to.
+/// The records of a release on which no run of this provider is at work: one that has not ended was listened to.
 pub(super) async fn settled(cluster: &Cluster, release: &Release, limits: &Limits) -> Result<Records, Stopped> {
-    match Records::read(cluster, release, limits).await?.settled(cluster, release, limits).await? {
+    listened(Records::read(cluster, release, limits).await?, cluster, release, limits).await
+}
+
+async fn listened(records: Records, cluster: &Cluster, release: &Release, limits: &Limits) -> Result<Records, Stopped> {
+    match records.settled(cluster, release, limits).await? {
         Left::Behind(records) => Ok(records),
         Left::Alive(secret, status) => Err(Stopped::AtWork { secret, status }),
     }
@@ -155,6 +159,7 @@ impl Work<'_, '_> {
     async fn look(&mut self) -> Result<Records, Stopped> {
         let release = &self.wanted.release;
         let records = match self.manner.writes_record {
+            true if self.is_create => self.records_before().await?,
             true => settled(&self.cluster, release, &self.limits).await?,
             false => self.records_to_end().await?,
         };
@@ -173,6 +178,16 @@ impl Work<'_, '_> {
             return Err(Stopped::exists(latest));
         }
         Ok(records)
+    }
+
+    /// The records that a create finds. An upgrade that is under way is none of its business: the release exists.
+    async fn records_before(&self) -> Result<Records, Stopped> {
+        let release = &self.wanted.release;
+        let records = Records::read(&self.cluster, release, &self.limits).await?;
+        match records.is_begun_create() {
+            true => listened(records, &self.cluster, release, &self.limits).await,
+            false => Ok(records),
+        }
     }
 
     /// The records that an earlier apply wrote, where this one is to have none.

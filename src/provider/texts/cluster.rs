@@ -256,7 +256,9 @@ fn summary_of(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Unreachable(_) | ErrorKind::DeadlineExceeded => "The cluster cannot be reached",
         ErrorKind::Certificate(_) => "The connection to the cluster is refused",
-        ErrorKind::Unauthorized | ErrorKind::ExecPlugin { .. } | ErrorKind::CredentialsFile { .. } => "The cluster does not accept the credentials",
+        ErrorKind::Unauthorized | ErrorKind::ExecPlugin { .. } | ErrorKind::CredentialsFile { .. } => {
+            "The cluster does not accept the credentials"
+        }
         ErrorKind::Forbidden { .. } | ErrorKind::Escalation { .. } => "A right is missing",
         ErrorKind::Admission { .. } => "The object is refused by admission",
         ErrorKind::Invalid(_) => "The cluster refuses the object",
