@@ -11,7 +11,7 @@ fn main() -> ExitCode {
             name: "nvidia",
             version: env!("CARGO_PKG_VERSION"),
             address: "registry.terraform.io/talos-gpu/nvidia",
-            rooms: &["provider", "talos"],
+            rooms: &["kubernetes", "provider", "talos"],
         },
     )
 }

@@ -20,6 +20,7 @@ use crate::namespace::Namespace;
 use crate::node::NodeBuilder;
 use crate::proxy::Proxy;
 use crate::release::Release;
+use crate::second::SecondServer;
 use crate::server::Server;
 use crate::start::{last_lines, start};
 use crate::supervisor::Supervisor;
@@ -31,6 +32,8 @@ pub struct Cluster {
     pub(crate) release: Release,
     pub(crate) folder: PathBuf,
     pub(crate) port: u16,
+    /// Where its etcd listens.
+    pub(crate) etcd: u16,
     pub(crate) authority: Authority,
     pub(crate) api: Api,
     pub(crate) claims: Claims,
@@ -212,6 +215,14 @@ impl Cluster {
         })
     }
 
+    /// A second API server over the same data, for one case to kill and start again, with a kubeconfig for this user.
+    ///
+    /// # Errors
+    /// When it does not start, and as `user`.
+    pub fn second_server_as(&self, name: &str, groups: &[&str]) -> Result<SecondServer<'_>> {
+        SecondServer::start(self, name, groups)
+    }
+
     /// A node that is about to be created.
     pub fn node(&self, name: &str) -> NodeBuilder<'_> {
         NodeBuilder::new(self, name)
@@ -277,7 +288,7 @@ impl Cluster {
         told
     }
 
-    fn write_kubeconfig(&self, kind: &str, server: &str, name: &str, groups: &[&str]) -> Result<PathBuf> {
+    pub(crate) fn write_kubeconfig(&self, kind: &str, server: &str, name: &str, groups: &[&str]) -> Result<PathBuf> {
         let path = self.folder.join(format!("{}.kubeconfig", self.unique(kind)));
         let identity = self.authority.client(name, groups)?;
         write(&path, &kubeconfig(server, self.authority.pem(), &identity))?;

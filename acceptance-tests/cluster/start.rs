@@ -83,6 +83,7 @@ fn boot(folder: &Path, release: &Release) -> Result<Cluster> {
         release: release.clone(),
         folder: folder.to_owned(),
         port: layout.server,
+        etcd: layout.etcd,
         authority,
         api,
         claims: Claims::default(),

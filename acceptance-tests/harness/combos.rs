@@ -27,6 +27,26 @@ macro_rules! on_one_minor {
     };
 }
 
+/// On 1.13 with one command line: for what depends neither on Talos nor on the command line, such as what the cluster makes
+/// of a value. What a plan shows and how a run ends is for both.
+#[macro_export]
+macro_rules! with {
+    (terraform $case:ident) => {
+        mod $case {
+            mod terraform {
+                $crate::on!(@test super::super::$case, Terraform, 13, on_talos_1_13);
+            }
+        }
+    };
+    (tofu $case:ident) => {
+        mod $case {
+            mod tofu {
+                $crate::on!(@test super::super::$case, Tofu, 13, on_talos_1_13);
+            }
+        }
+    };
+}
+
 /// On these minors, with both command lines.
 #[macro_export]
 macro_rules! on {

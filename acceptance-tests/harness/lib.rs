@@ -29,7 +29,7 @@ pub use canary::{Canaries, Leak};
 pub use case::{Case, Failure, main_tf, main_tf_over, run};
 pub use change::Change;
 pub use cli::{Cli, Version};
-pub use cluster::{Claim, Cluster, Direction, Fault, Front, Gateway, Proxy, Speaks};
+pub use cluster::{Claim, Cluster, Direction, Fault, Front, Gateway, Proxy, SecondServer, Speaks};
 pub use command::Run;
 pub use diagnostic::{Diagnostic, Severity};
 pub use helm::Helm;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -38,6 +39,8 @@ pub(crate) const LARGEST: usize = 256 << 20;
 pub(crate) struct Line {
     pub(crate) server: Server,
     client: Mutex<Option<Held>>,
+    /// When it, or a connection to it, was last lost.
+    lost: std::sync::Mutex<Option<Instant>>,
 }
 
 /// A client and what it was made with.
@@ -72,7 +75,7 @@ impl Answer {
 
 impl Line {
     pub(crate) fn new(server: Server) -> Self {
-        Self { server, client: Mutex::new(None) }
+        Self { server, client: Mutex::new(None), lost: std::sync::Mutex::new(None) }
     }
 
     /// Where a call on one object is made.
@@ -165,7 +168,7 @@ impl Line {
         limits: &Limits,
         attempt: impl Fn() -> Attempt<'a, T>,
     ) -> Result<T, Error> {
-        let mut patience = Patience::new(limits.unreachable_for);
+        let mut patience = Patience::new(limits.unreachable_for, *self.lost());
         let (mut renewed, mut sent) = (false, false);
         loop {
             let began = Instant::now();
@@ -176,6 +179,9 @@ impl Line {
                 }
                 Err(error) => self.blamed(error, place),
             };
+            if matches!(error.kind(), ErrorKind::Unreachable(_)) {
+                self.note_lost();
+            }
             // An earlier attempt may have been carried out, however the last one ends.
             sent |= error.may_have_been_carried_out();
             let error = error.after_sending(sent);
@@ -199,6 +205,15 @@ impl Line {
                 () = tokio::time::sleep(wait) => {}
             }
         }
+    }
+
+    /// Notes that a connection has ended: the server may be a new one when it answers next.
+    pub(crate) fn note_lost(&self) {
+        *self.lost() = Some(Instant::now());
+    }
+
+    fn lost(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call whose time has passed while a plugin was still asked for credentials is no fault of the server, and to ask

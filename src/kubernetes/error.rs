@@ -167,6 +167,14 @@ pub enum ErrorKind {
         /// The namespace; none for the whole cluster.
         namespace: Option<String>,
     },
+    /// The object grants rights that we do not have ourselves, which RBAC lets nobody do.
+    #[error("forbidden: it grants rights that {} does not have: {said}", who(.user.as_deref()))]
+    Escalation {
+        /// Who we are to the server, where it says so.
+        user: Option<String>,
+        /// Which rights, in the server's words.
+        said: String,
+    },
     /// An admission plugin, a policy or a webhook refused what was sent.
     #[error("refused by admission{}: {said}", .by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default())]
     Admission {

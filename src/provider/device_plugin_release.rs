@@ -28,6 +28,7 @@ pub(crate) mod records;
 mod render;
 mod rollout;
 mod schema;
+mod signs;
 #[cfg(test)]
 mod snapshots;
 mod values;

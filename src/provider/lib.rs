@@ -12,6 +12,7 @@ mod kernel_modules;
 mod node_patch;
 mod nodes;
 mod pending;
+mod run;
 mod runtime_class;
 mod smoke_test;
 mod texts;

@@ -48,14 +48,6 @@ fn timeouts(object: &Value) -> Timeouts {
     Timeouts::from(object.get("timeouts"), schema::TIMEOUTS)
 }
 
-/// What tells one run from all others, wherever they are made. A value that a label can have.
-fn run_id() -> String {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static MADE: AtomicU64 = AtomicU64::new(0);
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("{:x}-{:x}-{:x}", since.as_nanos(), std::process::id(), MADE.fetch_add(1, Ordering::Relaxed))
-}
-
 #[async_trait]
 impl Resource for SmokeTest {
     fn type_name(&self) -> &'static str {

@@ -73,7 +73,7 @@ pub(crate) fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> 
     ground.expect_nothing_left()?;
     ground.take_node_away()
 }
-harness::on_one_minor!(helm_works_with_a_release_that_we_made);
+harness::with!(terraform helm_works_with_a_release_that_we_made);
 
 pub(crate) fn a_release_that_helm_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
     for apply_method in ["--server-side=true", "--server-side=false"] {
@@ -115,7 +115,7 @@ pub(crate) fn a_release_that_helm_made_is_imported_and_upgraded_without_leftover
     }
     Ok(())
 }
-harness::on_one_minor!(a_release_that_helm_made_is_imported_and_upgraded_without_leftovers);
+harness::with!(tofu a_release_that_helm_made_is_imported_and_upgraded_without_leftovers);
 
 fn a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "busy")?;
@@ -148,4 +148,52 @@ fn a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh(case: &Case
     workspace.destroy()?;
     ground.take_node_away()
 }
-harness::on_one_minor!(a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh);
+harness::with!(terraform a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh);
+
+fn ten_revisions_are_kept_whoever_made_them(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "history")?;
+    let helm = helm_over(case, &ground)?;
+    let workspace = ground.workspace(case, "0.17.4", "")?;
+    workspace.apply()?;
+    for _ in 2..=10 {
+        helm.run(&["rollback", &ground.name, "1"])?;
+    }
+    ground.rewrite(&workspace, "0.18.2", "")?;
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    let history = helm.json(&["history", &ground.name, "--max", "20"])?;
+    let kept: Vec<u64> = history.as_array().into_iter().flatten().filter_map(|one| one["revision"].as_u64()).collect();
+    assert_eq!(kept, (2..=11).collect::<Vec<u64>>());
+    assert_eq!(ground.revisions()?, [["superseded"; 9].as_slice(), &["deployed"]].concat());
+    workspace.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+harness::with!(tofu ten_revisions_are_kept_whoever_made_them);
+
+fn a_record_that_is_turned_off_and_on_again_ends_and_begins_anew(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "record")?;
+    let helm = helm_over(case, &ground)?;
+    let workspace = ground.workspace(case, "0.20.0", "")?;
+    workspace.apply()?;
+    let before = ground.live()?;
+    for (argument, revisions, revision) in
+        [("helm_release_record = false", vec![], Value::Null), ("", vec!["deployed"], json!(1))]
+    {
+        ground.rewrite(&workspace, "0.20.0", argument)?;
+        let plan = workspace.plan()?;
+        assert_eq!(plan.actions(ADDRESS), ["update"]);
+        assert_eq!(plan.changed_paths(ADDRESS), ["helm_release_record", "revision"], "no object changes");
+        workspace.apply_plan()?;
+        expect_settled(&workspace)?;
+        assert_eq!(ground.revisions()?, revisions);
+        assert_eq!(workspace.state()?.values(ADDRESS)?["revision"], revision);
+        assert_eq!(helm.json(&["list"])?.as_array().map(Vec::len), Some(revisions.len()));
+        assert_eq!(ground.live()?["metadata"]["generation"], before["metadata"]["generation"]);
+    }
+    helm.run(&["uninstall", &ground.name, "--wait"])?;
+    workspace.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+harness::with!(terraform a_record_that_is_turned_off_and_on_again_ends_and_begins_anew);

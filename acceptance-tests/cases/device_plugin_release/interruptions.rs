@@ -1,10 +1,10 @@
-//! What ends in the middle: lost answers, Ctrl-C, kill -9, a right that is missing.
+//! What ends in the middle or comes in between: lost answers, Ctrl-C, kill -9, an API server that restarts, another state.
 
 use anyhow::{Result, ensure};
 use harness::{Case, Fault};
 use serde_json::json;
 
-use super::{ADDRESS, Ground, expect_settled};
+use super::{ADDRESS, Ground, expect_settled, rights};
 
 /// A release that finds no node, so that its apply waits.
 const NO_NODE: &str = "node_selector = { \"test/nowhere\" = \"x\" }";
@@ -63,80 +63,123 @@ fn ctrl_c_in_the_wait_leaves_what_was_made_in_the_state(case: &Case) -> Result<(
 }
 harness::on_one_minor!(ctrl_c_in_the_wait_leaves_what_was_made_in_the_state);
 
-fn a_run_after_kill_goes_on_from_what_is_there(case: &Case) -> Result<()> {
-    for record in ["", "helm_release_record = false\n"] {
-        let ground = Ground::new(case, "kill")?;
-        let workspace = ground.workspace(case, "0.17.4", &format!("{record}{NO_NODE}"))?;
-        let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
-        let mps = ground.path(&format!("{}-mps-control-daemon", ground.set()));
-        ground.cluster.until("the DaemonSets are there", || ground.cluster.api().find(&mps))?;
-        running.kill_providers()?;
-        workspace.finish(running)?.failed()?;
-        assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
-        ground.rewrite(&workspace, "0.17.4", record)?;
-        workspace.apply()?;
-        expect_settled(&workspace)?;
-        if record.is_empty() {
-            assert_eq!(ground.revisions()?, ["deployed"]);
-        }
-
-        ground.rewrite(&workspace, "0.20.0", &format!("{record}{NO_NODE}"))?;
-        let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
-        ground.cluster.until("the DaemonSet has changed", || {
-            let selector = &ground.live()?["spec"]["template"]["spec"]["nodeSelector"];
-            Ok((selector == &json!({"test/nowhere": "x"})).then_some(()))
-        })?;
-        running.kill_providers()?;
-        workspace.finish(running)?.failed()?;
-        ground.rewrite(&workspace, "0.20.0", record)?;
-        assert_eq!(workspace.plan()?.actions(ADDRESS), ["update"]);
-        workspace.apply_plan()?;
-        expect_settled(&workspace)?;
-        if record.is_empty() {
-            assert_eq!(ground.revisions()?, ["superseded", "deployed"]);
-        }
-        workspace.destroy()?;
-        ground.expect_nothing_left()?;
-        ground.take_node_away()?;
+/// `record`: an argument of the resource, or nothing.
+fn goes_on_after_kill(case: &Case, record: &str) -> Result<()> {
+    let ground = Ground::new(case, "kill")?;
+    let workspace = ground.workspace(case, "0.17.4", &format!("{record}{NO_NODE}"))?;
+    let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
+    let mps = ground.path(&format!("{}-mps-control-daemon", ground.set()));
+    ground.cluster.until("the DaemonSets are there", || ground.cluster.api().find(&mps))?;
+    running.kill_providers()?;
+    workspace.finish(running)?.failed()?;
+    assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
+    ground.rewrite(&workspace, "0.17.4", record)?;
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    if record.is_empty() {
+        assert_eq!(ground.revisions()?, ["deployed"]);
     }
-    Ok(())
+
+    ground.rewrite(&workspace, "0.20.0", &format!("{record}{NO_NODE}"))?;
+    let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
+    ground.cluster.until("the DaemonSet has changed", || {
+        let selector = &ground.live()?["spec"]["template"]["spec"]["nodeSelector"];
+        Ok((selector == &json!({"test/nowhere": "x"})).then_some(()))
+    })?;
+    running.kill_providers()?;
+    workspace.finish(running)?.failed()?;
+    if record.is_empty() {
+        // Another state does not take the release for a create that was killed: somebody has it.
+        let other = ground.workspace(case, "0.20.0", "")?;
+        other.apply_that_fails()?.diagnostic("The release exists already")?;
+        assert_eq!(ground.revisions()?, ["deployed", "pending-upgrade"]);
+    }
+    ground.rewrite(&workspace, "0.20.0", record)?;
+    assert_eq!(workspace.plan()?.actions(ADDRESS), ["update"]);
+    workspace.apply_plan()?;
+    expect_settled(&workspace)?;
+    if record.is_empty() {
+        assert_eq!(ground.revisions()?, ["superseded", "deployed"]);
+    }
+    workspace.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+
+fn a_run_after_kill_goes_on_from_what_is_there(case: &Case) -> Result<()> {
+    goes_on_after_kill(case, "")
 }
 harness::on_one_minor!(a_run_after_kill_goes_on_from_what_is_there);
 
-fn without_a_right_to_secrets_the_record_can_be_left_out(case: &Case) -> Result<()> {
-    let ground = Ground::new(case, "rights")?;
-    let user = ground.cluster.unique("jane");
-    let kubeconfig = ground.cluster.user(&user, &[])?;
-    let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
-    let all = ["get", "list", "watch", "create", "patch", "delete"];
-    ground.cluster.apply(
-        &json!({"apiVersion": "v1", "kind": "List", "items": [
-            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": user}, "rules": [
-                rule("", &["namespaces"], &all), rule("apps", &["daemonsets"], &all),
-                rule("", &["nodes", "pods", "events"], &["get", "list", "watch"]),
-            ]},
-            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": user},
-             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": user},
-             "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user}]},
-        ]})
-        .to_string(),
-    )?;
-    let may = ["auth", "can-i", "delete", "daemonsets.apps", "--all-namespaces"];
-    ground.cluster.until("the role is in force", || {
-        Ok(ground.cluster.kubectl_as(&kubeconfig, &may)?.succeeded().ok().map(drop))
-    })?;
-    let workspace = case.workspace_over(&kubeconfig, &ground.resource("0.17.4", ""))?;
-    let error = workspace.apply_that_fails()?.only_error()?;
-    ensure!(error.says("secrets") && error.says("helm_release_record = false"), "{error}");
-    assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
-    let rest = ground.resource("0.17.4", "helm_release_record = false");
-    workspace.write("main.tf", &harness::main_tf_over(None, Some(&kubeconfig), &rest))?;
-    workspace.apply()?;
-    expect_settled(&workspace)?;
-    assert_eq!(workspace.state()?.values(ADDRESS)?["revision"], json!(null));
-    // Whether the namespace is empty cannot be seen, so it is left, and that is no reason to fail.
-    workspace.run(&["destroy", "-json", "-auto-approve"])?.succeeded()?.diagnostic("The namespace is left")?;
-    ground.kubectl(&["get", "namespace", &ground.name])?;
+fn so_it_does_without_a_record(case: &Case) -> Result<()> {
+    goes_on_after_kill(case, "helm_release_record = false\n")
+}
+harness::with!(tofu so_it_does_without_a_record);
+
+fn of_two_states_that_create_one_release_one_gets_it(case: &Case) -> Result<()> {
+    // While the other is at it: its pods have no node yet.
+    let ground = Ground::without_node(case, "twice")?;
+    let (first, second) = (ground.workspace(case, "0.20.0", "")?, ground.workspace(case, "0.20.0", "")?);
+    let running = first.start(&["apply", "-json", "-auto-approve"])?;
+    ground.cluster.until("the first has begun", || ground.cluster.api().find(&ground.path(&ground.set())))?;
+    let error = second.apply_that_fails()?.only_error()?;
+    ensure!(error.says("Another apply is at work on the release") && error.says("Nothing was changed"), "{error}");
+    assert_eq!(second.state()?.addresses(), Vec::<String>::new());
+    ground.make_node()?;
+    first.finish(running)?.succeeded()?;
+    expect_settled(&first)?;
+    assert_eq!(ground.revisions()?, ["deployed"]);
+    first.destroy()?;
+    ground.expect_nothing_left()?;
+
+    // In the moment in which the other, which has looked too, writes its record.
+    let front = ground.cluster.front()?;
+    let late = case.workspace_over(front.kubeconfig(), &ground.resource("0.20.0", ""))?;
+    let early = ground.workspace(case, "0.20.0", "")?;
+    let (told, heard) = std::sync::mpsc::channel();
+    let told = std::sync::Mutex::new(told);
+    let meanwhile = move || {
+        let run = early.apply().map(|_| early.path());
+        // Nobody listens any more when the case has failed.
+        let _ = told.lock().map(|told| told.send(run));
+    };
+    front.next(1, "POST", "/secrets", Fault::Meanwhile(Box::new(meanwhile)));
+    let error = late.apply_that_fails()?.only_error()?;
+    ensure!(error.says("The release exists already"), "{error}");
+    assert_eq!(late.state()?.addresses(), Vec::<String>::new(), "what the other has is not in this state");
+    heard.recv()??;
+    assert_eq!(ground.revisions()?, ["deployed"]);
+    late.import(ADDRESS, &format!("{0}/{0}", ground.name))?.succeeded()?;
+    late.destroy()?;
+    // An import does not make the namespace ours.
+    ground.cluster.api().delete(&format!("/api/v1/namespaces/{}", ground.name))?;
     ground.take_node_away()
 }
-harness::on_one_minor!(without_a_right_to_secrets_the_record_can_be_left_out);
+harness::with!(terraform of_two_states_that_create_one_release_one_gets_it);
+
+/// Twice in one apply: as soon as something of the release is there, and in the wait. As a user of roles, since a server
+/// that has just started does not know them yet.
+fn an_api_server_that_restarts_in_an_apply_only_delays_it(case: &Case) -> Result<()> {
+    let ground = Ground::without_node(case, "restart")?;
+    let user = ground.cluster.unique("ann");
+    rights::grant(&ground, &user, &rights::all())?;
+    let server = ground.cluster.second_server_as(&user, &[])?;
+    let workspace = case.workspace_over(server.kubeconfig(), &ground.resource("0.20.0", ""))?;
+    let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
+    let record = format!("/api/v1/namespaces/{0}/secrets/sh.helm.release.v1.{0}.v1", ground.name);
+    ground.cluster.until("the apply has begun", || ground.cluster.api().find(&record))?;
+    server.kill();
+    server.again()?;
+    let last = ground.path(&format!("{}-mps-control-daemon", ground.set()));
+    ground.cluster.until("every object is there", || ground.cluster.api().find(&last))?;
+    server.kill();
+    server.again()?;
+    ground.make_node()?;
+    workspace.finish(running)?.succeeded()?;
+    assert_eq!(ground.revisions()?, ["deployed"]);
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+harness::with!(tofu an_api_server_that_restarts_in_an_apply_only_delays_it);

@@ -39,7 +39,7 @@ fn an_affinity_that_selects_nothing_names_the_labels_at_plan_and_in_the_wait(cas
     ground.expect_nothing_left()?;
     ground.take_node_away()
 }
-harness::on_one_minor!(an_affinity_that_selects_nothing_names_the_labels_at_plan_and_in_the_wait);
+harness::with!(tofu an_affinity_that_selects_nothing_names_the_labels_at_plan_and_in_the_wait);
 
 fn pod_security_is_warned_of_and_ends_the_wait_long_before_its_deadline(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "security")?;
@@ -66,7 +66,7 @@ fn pod_security_is_warned_of_and_ends_the_wait_long_before_its_deadline(case: &C
     ground.kubectl(&["get", "namespace", &ground.name])?;
     ground.take_node_away()
 }
-harness::on_one_minor!(pod_security_is_warned_of_and_ends_the_wait_long_before_its_deadline);
+harness::with!(terraform pod_security_is_warned_of_and_ends_the_wait_long_before_its_deadline);
 
 fn an_image_that_cannot_be_pulled_is_named(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "image")?;
@@ -80,7 +80,7 @@ fn an_image_that_cannot_be_pulled_is_named(case: &Case) -> Result<()> {
     ground.expect_nothing_left()?;
     ground.take_node_away()
 }
-harness::on_one_minor!(an_image_that_cannot_be_pulled_is_named);
+harness::with!(tofu an_image_that_cannot_be_pulled_is_named);
 
 fn a_runtime_class_that_is_missing_is_named(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "noclass")?;
@@ -90,7 +90,7 @@ fn a_runtime_class_that_is_missing_is_named(case: &Case) -> Result<()> {
     ground.expect_nothing_left()?;
     ground.take_node_away()
 }
-harness::on_one_minor!(a_runtime_class_that_is_missing_is_named);
+harness::with!(terraform a_runtime_class_that_is_missing_is_named);
 
 fn a_node_without_the_handler_and_a_taint_are_named(case: &Case) -> Result<()> {
     let mut ground = Ground::without_node(case, "handler")?;
@@ -106,20 +106,40 @@ fn a_node_without_the_handler_and_a_taint_are_named(case: &Case) -> Result<()> {
     ground.expect_nothing_left()?;
     ground.take_node_away()
 }
-harness::on_one_minor!(a_node_without_the_handler_and_a_taint_are_named);
+harness::with!(tofu a_node_without_the_handler_and_a_taint_are_named);
 
 fn gpus_are_waited_for_where_that_is_asked(case: &Case) -> Result<()> {
     let ground = Ground::without_node(case, "gpus")?;
     ground.cluster.node(&ground.node).label("test/release", &ground.name).create()?;
     let workspace = ground.workspace(case, "0.17.4", &format!("wait_for = \"gpus\"\n{BRIEF}"))?;
     expect_obstacle(&ground, &workspace, &["The nodes offer no GPUs", &ground.node])?;
-    ground.take_node_away()?;
     workspace.destroy()?;
-    ground.cluster.node(&ground.node).label("test/release", &ground.name).gpus(2).create()?;
+    ground.take_node_away()?;
+    ground.make_node()?;
     ground.rewrite(&workspace, "0.17.4", "wait_for = \"gpus\"")?;
     workspace.apply()?;
     expect_settled(&workspace)?;
     workspace.destroy()?;
     ground.take_node_away()
 }
-harness::on_one_minor!(gpus_are_waited_for_where_that_is_asked);
+harness::with!(terraform gpus_are_waited_for_where_that_is_asked);
+
+fn a_quota_that_lets_no_pod_in_is_named(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "quota")?;
+    ground.cluster.namespace(&ground.name).create()?;
+    let quota = |hard: &str| ground.kubectl(&["create", "quota", "small", &format!("--hard={hard}")]);
+    quota("pods=0")?;
+    let workspace = ground.workspace(case, "0.13.0", BRIEF)?;
+    expect_obstacle(&ground, &workspace, &["A quota refuses the pods", "exceeded quota: small", &ground.name])?;
+    // One for what the pods do not ask for at all.
+    ground.kubectl(&["delete", "quota", "small"])?;
+    quota("requests.cpu=1")?;
+    let asks = format!("resources = {{ requests = {{ cpu = \"1m\" }} }}\n{BRIEF}");
+    expect_obstacle(&ground, &workspace, &["A quota refuses the pods", "must specify requests.cpu", "resources"])?;
+    ground.rewrite(&workspace, "0.13.0", &asks)?;
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    ground.take_node_away()
+}
+harness::with!(tofu a_quota_that_lets_no_pod_in_is_named);

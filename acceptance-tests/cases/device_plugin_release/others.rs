@@ -1,7 +1,7 @@
 //! Namespaces, objects and releases of others, import, and what else runs a device plugin.
 
 use anyhow::{Result, ensure};
-use harness::Case;
+use harness::{Case, Diagnostic};
 use serde_json::json;
 
 use super::{ADDRESS, Ground, expect_only_timeouts, expect_settled};
@@ -29,7 +29,7 @@ fn namespaces_are_made_kept_and_taken_away_as_they_belong(case: &Case) -> Result
     assert_eq!(ground.revisions()?, Vec::<String>::new());
     ground.take_node_away()
 }
-harness::on_one_minor!(namespaces_are_made_kept_and_taken_away_as_they_belong);
+harness::with!(tofu namespaces_are_made_kept_and_taken_away_as_they_belong);
 
 fn a_release_that_exists_is_not_taken_over_but_imported(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "exists")?;
@@ -106,7 +106,7 @@ fn an_object_of_others_is_refused_and_left_as_it_is(case: &Case) -> Result<()> {
     ground.kubectl(&["delete", "daemonset", &ground.set()])?;
     ground.take_node_away()
 }
-harness::on_one_minor!(an_object_of_others_is_refused_and_left_as_it_is);
+harness::with!(tofu an_object_of_others_is_refused_and_left_as_it_is);
 
 fn another_plugin_and_nodes_of_talos_1_13_are_warned_of(case: &Case) -> Result<()> {
     let ground = Ground::without_node(case, "warned")?;
@@ -137,7 +137,65 @@ fn another_plugin_and_nodes_of_talos_1_13_are_warned_of(case: &Case) -> Result<(
     ground.cluster.api().delete(&format!("/api/v1/namespaces/{operator}"))?;
     ground.take_node_away()
 }
-harness::on_one_minor!(another_plugin_and_nodes_of_talos_1_13_are_warned_of);
+harness::with!(terraform another_plugin_and_nodes_of_talos_1_13_are_warned_of);
+
+fn a_second_release_is_kept_apart_from_the_first(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "first")?;
+    let first = ground.workspace(case, "0.20.0", "")?;
+    first.apply()?;
+    let before = ground.live()?;
+
+    // The same name in another namespace: its roles, which have no namespace, are the first's.
+    let other = ground.cluster.unique("second");
+    let elsewhere = format!("namespace = \"{other}\"");
+    let second = ground.workspace(case, "0.20.0", &elsewhere)?;
+    let error = second.apply_that_fails()?.only_error()?;
+    ensure!(error.says("The object exists already") && error.says("ClusterRole"), "{error}");
+    assert_eq!(second.state()?.addresses(), Vec::<String>::new());
+    assert_eq!(ground.cluster.api().find(&format!("/api/v1/namespaces/{other}"))?, None);
+
+    let named = format!("name = \"{other}\"\n{elsewhere}");
+    ground.rewrite(&second, "0.20.0", &named)?;
+    let warnings = second.plan()?.run.warnings();
+    let said = |warning: &Diagnostic| warning.says("Another device plugin is there") && warning.says(&ground.set());
+    ensure!(warnings.iter().any(said), "{warnings:?}");
+    second.apply_plan()?;
+    expect_settled(&second)?;
+    expect_settled(&first)?;
+    second.destroy()?;
+    assert_eq!(ground.cluster.api().find(&format!("/api/v1/namespaces/{other}"))?, None);
+    assert_eq!(ground.live()?["spec"], before["spec"]);
+    expect_settled(&first)?;
+    first.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+harness::with!(tofu a_second_release_is_kept_apart_from_the_first);
+
+fn a_namespace_that_somebody_deleted_is_made_anew_with_all_that_was_in_it(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "deleted")?;
+    let workspace = ground.workspace(case, "0.17.4", "")?;
+    workspace.apply()?;
+    ground.cluster.kubectl(&["delete", "namespace", &ground.name])?.succeeded()?;
+    assert_eq!(workspace.plan()?.actions(ADDRESS), ["create"]);
+
+    // The newer chart's roles, which have no namespace, are still there then, and so the release is.
+    ground.rewrite(&workspace, "0.20.0", "")?;
+    workspace.apply()?;
+    ground.cluster.kubectl(&["delete", "namespace", &ground.name])?.succeeded()?;
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["update"]);
+    let paths = plan.changed_paths(ADDRESS);
+    ensure!(paths.iter().any(|path| path.contains("DaemonSet/")), "{paths:?}");
+    ensure!(!paths.iter().any(|path| path.contains("ClusterRole")), "{paths:?}");
+    workspace.apply_plan()?;
+    expect_settled(&workspace)?;
+    assert_eq!(ground.revisions()?, ["deployed"]);
+    workspace.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.take_node_away()
+}
+harness::with!(terraform a_namespace_that_somebody_deleted_is_made_anew_with_all_that_was_in_it);
 
 fn a_cluster_that_appears_in_the_same_apply(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "appears")?;

@@ -140,7 +140,10 @@ impl Cluster {
             let line = match lines.next().await {
                 Some(Ok(line)) if line.is_empty() => continue,
                 Some(Ok(line)) => line,
-                Some(Err(_)) | None => return ControlFlow::Continue(Ended::Closed),
+                Some(Err(_)) | None => {
+                    self.0.note_lost();
+                    return ControlFlow::Continue(Ended::Closed);
+                }
             };
             let Ok(event) = serde_json::from_slice::<Value>(&line) else {
                 let why = ErrorKind::Malformed("an event of a watch is no JSON".to_owned());

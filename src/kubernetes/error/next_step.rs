@@ -40,6 +40,7 @@ impl Error {
                 "Get new credentials: the token or certificate may have expired, or be of another cluster.".to_owned()
             }
             ErrorKind::Forbidden { verb, resource, namespace, .. } => rbac_step(verb, resource, namespace.as_deref()),
+            ErrorKind::Escalation { .. } => "Give it these rights, by a role that is bound to it. Or give it the verbs `escalate` on clusterroles.rbac.authorization.k8s.io and `bind` on the role that is bound.".to_owned(),
             ErrorKind::Admission { .. } => {
                 "Change what is refused, or ask whoever runs that policy for an exception.".to_owned()
             }

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::{Cause, Error, ErrorKind, FieldConflict, Place};
 
+/// How RBAC refuses a role or a binding that gives more than its maker has.
+const GRANTS: &str = "is attempting to grant RBAC permissions not currently held";
+
 /// The longest part of the server's own words that a message quotes.
 const QUOTED: usize = 1000;
 
@@ -102,6 +105,12 @@ impl Answer<'_> {
     /// RBAC's refusals say who may not do what; those of admission plugins have the same reason and say something else.
     fn forbidden(&self) -> ErrorKind {
         let message = self.message();
+        if let Some((before, rights)) = message.split_once(GRANTS) {
+            let user = before.split_once("user \"").and_then(|(_, rest)| rest.split('"').next());
+            let said =
+                rights.trim_matches([':', '\n', ' ']).chars().take(QUOTED).collect::<String>().replace('\n', ", ");
+            return ErrorKind::Escalation { user: user.map(ToOwned::to_owned), said };
+        }
         let anonymous = message.starts_with("forbidden: ") || message.contains(" is forbidden: User \"");
         if !anonymous && !message.contains(" cannot ") {
             return ErrorKind::Admission { by: admission(message), said: self.said() };
@@ -235,6 +244,16 @@ mod tests {
         let message =
             "pods is forbidden: User \"jane\" cannot list resource \"pods\" in API group \"\" in the namespace \"gpu\"";
         assert_eq!(kind(403, &status("Forbidden", message, json!({}))), forbidden("list", "pods", Some("gpu")));
+    }
+
+    #[test]
+    fn rights_that_nobody_may_grant_are_named() {
+        let message = "clusterroles.rbac.authorization.k8s.io \"a\" is forbidden: user \"jane\" (groups=[\"system:authenticated\"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"nodes\"], Verbs:[\"get\"]}\n{APIGroups:[\"\"], Resources:[\"pods\"], Verbs:[\"get\"]}";
+        let ErrorKind::Escalation { user, said } = kind(403, &status("Forbidden", message, json!({}))) else {
+            panic!()
+        };
+        assert_eq!(user.as_deref(), Some("jane"));
+        assert!(said.starts_with("{APIGroups") && said.contains("}, {") && said.ends_with('}'), "{said}");
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! A create takes over nothing but what a killed run of this provider has left; an update changes what belongs to the
 //! release by Helm's own marks. What was made is known to the state however the apply ends.
 
+mod stopped;
+
 use std::{collections::HashSet, time::Duration};
 
-use kubernetes::{Cluster, Error, Limits, Object, ObjectRef};
+use kubernetes::{Cluster, Error, ErrorKind, Limits, Object};
 use plugin::{Applied, ApplyRequest, Context, Diagnostics, Value};
 use serde_json::Value as Json;
 
+pub(crate) use self::stopped::Stopped;
 use super::{
     manifest::{self, Change, Key},
     memory::Memory,
@@ -16,61 +19,23 @@ use super::{
     objects::{self, Removed},
     plan,
     record::{Record, Status},
-    records::{self, Busy, NoRecords, Records},
-    wait::{self, NotReady, Wait},
+    records::{self, Left, Records},
+    signs,
+    values::Release,
+    wait::{self, Wait},
     wanted::{Manner, Wanted, timeouts},
 };
-use crate::{clusters::Clusters, texts::device_plugin_release::engine::Say};
+use crate::{clusters::Clusters, run, texts::device_plugin_release::engine::Say};
 
-/// Why an apply did not end as it should.
-#[derive(Debug)]
-pub(crate) enum Stopped {
-    Call(Error),
-    Records(NoRecords),
-    /// An object of somebody else has the name of one of ours.
-    Foreign {
-        at: ObjectRef,
-        managers: Vec<String>,
-    },
-    /// Helm, or another state, has a release of this name.
-    ReleaseExists {
-        number: u32,
-        status: &'static str,
-        chart: String,
-    },
-    /// Somebody else is at work on it.
-    Busy(Busy),
-    NoNamespace,
-    NotReady(NotReady),
+/// The records of a release on which no run of this provider is at work: one that has not ended was listened to.
+pub(super) async fn settled(cluster: &Cluster, release: &Release, limits: &Limits) -> Result<Records, Stopped> {
+    listened(Records::read(cluster, release, limits).await?, cluster, release, limits).await
 }
 
-impl From<Error> for Stopped {
-    fn from(error: Error) -> Self {
-        Self::Call(error)
-    }
-}
-
-impl From<NoRecords> for Stopped {
-    fn from(why: NoRecords) -> Self {
-        match why {
-            NoRecords::Call(error) => Self::Call(error),
-            other => Self::Records(other),
-        }
-    }
-}
-
-impl Stopped {
-    /// As the record says it, in a word or two.
-    fn brief(&self) -> &'static str {
-        match self {
-            Self::NotReady(NotReady::Call(error)) | Self::Call(error)
-                if *error.kind() == kubernetes::ErrorKind::Interrupted =>
-            {
-                "interrupted"
-            }
-            Self::NotReady(_) => "its pods do not run",
-            _ => "failed",
-        }
+async fn listened(records: Records, cluster: &Cluster, release: &Release, limits: &Limits) -> Result<Records, Stopped> {
+    match records.settled(cluster, release, limits).await? {
+        Left::Behind(records) => Ok(records),
+        Left::Alive(secret, status) => Err(Stopped::AtWork { secret, status }),
     }
 }
 
@@ -81,9 +46,13 @@ struct Work<'a, 'd> {
     manner: Manner,
     limits: Limits,
     is_create: bool,
+    /// What tells this run from others.
+    run: String,
     memory: Memory,
     /// Something was made, so that the state has to know of it.
     made: bool,
+    /// Objects that are as they should be.
+    applied: Vec<Key>,
     say: Say<'d>,
 }
 
@@ -136,12 +105,15 @@ async fn carry_out(
         // The cluster may be on its way up in this same apply.
         limits: Limits::patient(span, &context.stop),
         is_create: memory.is_none(),
+        run: run::id(),
         memory: memory.unwrap_or_default(),
         made: false,
+        applied: Vec::new(),
         say,
     };
     if let Err(stopped) = work.run().await {
         work.say.stopped(&stopped, span);
+        work.say_how_far();
     }
     for object in &work.memory.objects {
         if let Some(at) = objects::place(object) {
@@ -162,10 +134,13 @@ impl Work<'_, '_> {
         let live = self.live(is_resumed).await?;
         let record = self.begin(&records).await?;
         self.memory.unfinished = true;
-        let done = self.objects_and_wait(&had_objects, live).await;
+        let (cluster, run, limits) = (self.cluster.clone(), self.run.clone(), self.limits.clone());
+        let at = record.as_ref().map(records::place);
+        let work = self.objects_and_wait(&had_objects, live);
+        let done = signs::beside(&cluster, at.as_ref(), &run, &limits, work).await;
         match (done, record) {
             (Ok(()), Some(record)) => records.succeed(&self.cluster, record, &self.limits).await?,
-            (Ok(()), None) => self.without_record().await?,
+            (Ok(()), None) => self.without_record(&records).await?,
             (Err(stopped), Some(record)) => {
                 // Whatever ended it, nobody is to be kept from the next try; the user may have asked to stop.
                 let limits = Limits::brief(objects::AFTERWARDS, &Default::default());
@@ -184,8 +159,9 @@ impl Work<'_, '_> {
     async fn look(&mut self) -> Result<Records, Stopped> {
         let release = &self.wanted.release;
         let records = match self.manner.writes_record {
-            true => Records::read(&self.cluster, release, &self.limits).await?,
-            false => Records::default(),
+            true if self.is_create => self.records_before().await?,
+            true => settled(&self.cluster, release, &self.limits).await?,
+            false => self.records_to_end().await?,
         };
         if let Some(busy) = records.busy() {
             if busy.is_fresh() {
@@ -194,18 +170,38 @@ impl Work<'_, '_> {
             self.say.goes_on_after(&busy);
         }
         if self.is_create
-            && records.left_by_us().is_none()
+            && !records.is_begun_create()
             && let Some(latest) = records.history.latest()
             && latest.status() != Status::Uninstalled
             && records.busy().is_none()
         {
-            return Err(Stopped::ReleaseExists {
-                number: latest.number(),
-                status: latest.status().word(),
-                chart: format!("{}-{}", latest.chart_name(), latest.chart_version()),
-            });
+            return Err(Stopped::exists(latest));
         }
         Ok(records)
+    }
+
+    /// The records that a create finds. An upgrade that is under way is none of its business: the release exists.
+    async fn records_before(&self) -> Result<Records, Stopped> {
+        let release = &self.wanted.release;
+        let records = Records::read(&self.cluster, release, &self.limits).await?;
+        match records.is_begun_create() {
+            true => listened(records, &self.cluster, release, &self.limits).await,
+            false => Ok(records),
+        }
+    }
+
+    /// The records that an earlier apply wrote, where this one is to have none.
+    async fn records_to_end(&mut self) -> Result<Records, Stopped> {
+        if self.memory.revision.is_none() {
+            return Ok(Records::default());
+        }
+        match settled(&self.cluster, &self.wanted.release, &self.limits).await {
+            Err(Stopped::Call(error)) if matches!(error.kind(), ErrorKind::Forbidden { .. }) => {
+                self.say.records_are_left(&error);
+                Ok(Records::default())
+            }
+            other => other,
+        }
     }
 
     /// The objects as they stand, where they are ours or not there.
@@ -240,10 +236,34 @@ impl Work<'_, '_> {
         if !self.manner.writes_record {
             return Ok(None);
         }
-        let record = records.begin(&self.cluster, self.wanted, &self.limits).await?;
+        let begun = records.begin(&self.cluster, self.wanted, &self.run, &self.limits).await;
+        let record = match begun {
+            Ok(record) => record,
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Changed(_)) => {
+                // What there is belongs to that run, the namespace too: it says for which release it was made.
+                self.made = false;
+                return Err(self.overtaken(error).await);
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.made = true;
         self.memory.revision = Some(record.number());
         Ok(Some(record))
+    }
+
+    /// Another run has begun a revision since the records were read.
+    async fn overtaken(&self, error: Error) -> Stopped {
+        match Records::read(&self.cluster, &self.wanted.release, &self.limits).await {
+            Ok(records) => match (records.busy(), records.history.latest()) {
+                (Some(busy), _) => Stopped::Busy(busy),
+                (None, Some(latest)) if self.is_create && !latest.status().is_pending() => Stopped::exists(latest),
+                (None, Some(latest)) => {
+                    Stopped::AtWork { secret: latest.secret_name(), status: latest.status().word() }
+                }
+                (None, None) => error.into(),
+            },
+            Err(why) => why.into(),
+        }
     }
 
     async fn objects_and_wait(&mut self, had: &[Json], live: Vec<Option<Object>>) -> Result<(), Stopped> {
@@ -256,6 +276,15 @@ impl Work<'_, '_> {
         self.leftovers(&wanted, had).await?;
         let wait = Wait { cluster: &self.cluster, limits: &self.limits, manner: self.manner, before: &before };
         wait.until_ready(&wanted).await.map_err(Stopped::NotReady)
+    }
+
+    /// Which objects an apply that ended early has come to.
+    fn say_how_far(&mut self) {
+        let all = self.wanted.objects.iter().map(Key::of);
+        let (done, open): (Vec<Key>, Vec<Key>) = all.partition(|key| self.applied.contains(key));
+        if self.made && !open.is_empty() {
+            self.say.is_in_part(&done, &open);
+        }
     }
 
     async fn refusals(&self) -> HashSet<String> {
@@ -284,10 +313,14 @@ impl Work<'_, '_> {
         self.made = true;
         if live.as_ref().is_some_and(|live| objects::is_as_sent(&sent, was, live)) {
             self.memory.note(owned.clone());
+            self.applied.push(key);
             return Ok(());
         }
         match objects::apply(&self.cluster, &sent, live.as_ref(), &self.limits).await {
-            Ok(_) => self.memory.note(owned.clone()),
+            Ok(_) => {
+                self.memory.note(owned.clone());
+                self.applied.push(key);
+            }
             Err(error) => {
                 if live.is_some() || error.may_have_been_carried_out() {
                     self.memory.note(owned.clone());
@@ -317,15 +350,15 @@ impl Work<'_, '_> {
 
     /// The end of an apply without a record: objects lose the mark of a create under way, and records that an earlier one
     /// wrote go.
-    async fn without_record(&mut self) -> Result<(), Stopped> {
-        let release = &self.wanted.release;
+    async fn without_record(&mut self, records: &Records) -> Result<(), Stopped> {
         if self.is_create {
+            let release = &self.wanted.release;
             for sent in self.wanted.owned().iter().filter_map(|owned| objects::sendable(owned, release, false)) {
                 objects::apply(&self.cluster, &sent, None, &self.limits).await?;
             }
-        } else if self.memory.revision.take().is_some() {
-            let records = Records::read(&self.cluster, release, &self.limits).await?;
+        } else {
             records.purge(&self.cluster, &self.limits).await?;
+            self.memory.revision = None;
         }
         Ok(())
     }

@@ -7,16 +7,17 @@ use plugin::{Applied, Context, DeleteRequest, Diagnostics};
 use serde_json::Value as Json;
 
 use super::{
-    apply::Stopped,
+    apply::{self, Stopped},
     manifest::{self, Key},
     memory::Memory,
     namespace::{self, Left},
     objects::{self, Removed},
     records::{self, Records},
+    signs,
     values::Release,
     wanted::{Manner, release, timeouts},
 };
-use crate::{clusters::Clusters, texts::device_plugin_release::engine::Say};
+use crate::{clusters::Clusters, run, texts::device_plugin_release::engine::Say};
 
 /// `Some`: part of it is still there.
 pub(super) async fn delete(
@@ -59,7 +60,7 @@ struct Work<'a, 'd> {
 impl Work<'_, '_> {
     async fn run(&mut self, has_record: bool) -> Result<(), Stopped> {
         let records = match has_record {
-            true => Records::read(&self.cluster, self.release, &self.limits).await?,
+            true => apply::settled(&self.cluster, self.release, &self.limits).await?,
             false => Records::default(),
         };
         if let Some(busy) = records.busy() {
@@ -68,19 +69,25 @@ impl Work<'_, '_> {
             }
             self.say.goes_on_after(&busy);
         }
-        let latest = records.history.latest();
+        let (latest, run) = (records.history.latest(), run::id());
         if let Some(latest) = latest {
-            records::uninstalling(&self.cluster, latest, &self.limits).await?;
+            records::uninstalling(&self.cluster, latest, &run, &self.limits).await?;
             // What a revision of helm's has made since the last refresh.
             for object in latest.objects().unwrap_or_default() {
                 self.memory.note(manifest::owned(&object));
             }
         }
+        let (cluster, limits, at) = (self.cluster.clone(), self.limits.clone(), latest.map(records::place));
+        signs::beside(&cluster, at.as_ref(), &run, &limits, self.objects()).await?;
+        records.purge(&self.cluster, &self.limits).await?;
+        self.namespace().await
+    }
+
+    async fn objects(&mut self) -> Result<(), Stopped> {
         for owned in in_delete_order(&self.memory.objects) {
             self.object(&owned).await?;
         }
-        records.purge(&self.cluster, &self.limits).await?;
-        self.namespace().await
+        Ok(())
     }
 
     async fn object(&mut self, owned: &Json) -> Result<(), Stopped> {

@@ -98,7 +98,7 @@ fn refused(event: &Json) -> Option<Obstacle> {
     let message = without_pod_name(text(event, "/message"));
     Some(if message.contains("violates PodSecurity") {
         Obstacle::PodSecurity { message }
-    } else if message.contains("exceeded quota") || message.contains("insufficient quota") {
+    } else if ["exceeded quota", "failed quota", "insufficient quota"].iter().any(|mark| message.contains(mark)) {
         Obstacle::Quota { message }
     } else if message.contains("RuntimeClass") {
         Obstacle::RuntimeClass { message }
@@ -260,6 +260,9 @@ mod tests {
                 "pods \"a\" is forbidden: exceeded quota: q",
                 (|o| matches!(o, Obstacle::Quota { .. })) as fn(&Obstacle) -> bool,
             ),
+            ("pods \"a\" is forbidden: failed quota: q: must specify requests.cpu for: c", |o| {
+                matches!(o, Obstacle::Quota { .. })
+            }),
             ("pods \"a\" is forbidden: pod rejected: RuntimeClass \"nvidia\" not found", |o| {
                 matches!(o, Obstacle::RuntimeClass { .. })
             }),

@@ -120,7 +120,7 @@ impl Look<'_> {
         }
         if manner.writes_record
             && let Ok(records) = Records::read(self.cluster, self.release, &self.limits).await
-            && records.left_by_us().is_none()
+            && !records.is_begun_create()
             && let Some(latest) = records.history.latest()
         {
             let chart = format!("{}-{}", latest.chart_name(), latest.chart_version());

@@ -4,7 +4,7 @@
 //! that differ and not only the objects.
 
 use futures_util::future::try_join_all;
-use kubernetes::{Cluster, Error, Limits, Object, drift};
+use kubernetes::{Cluster, Error, ErrorKind, Limits, Object, drift};
 use plugin::{Applied, Context, Diagnostics, ReadRequest, Value};
 use serde_json::Value as Json;
 
@@ -49,7 +49,10 @@ pub(super) async fn read(
     // The nodes are for a warning in the plan, which makes no call of its own when nothing changes.
     let (looked, _) = tokio::join!(look.at(state, memory), clusters.talos_nodes(&cluster, context));
     match looked {
-        Ok(Some((applied, memory))) => {
+        Ok(Some((applied, memory, unseen))) => {
+            if let Some(error) = unseen {
+                say.record_is_unseen(&error);
+            }
             for at in memory.objects.iter().filter_map(objects::place) {
                 clusters.note_ours(&at);
             }
@@ -69,14 +72,24 @@ struct Look<'a> {
     release: &'a Release,
 }
 
+/// The object, what is remembered, and why the records could not be seen.
+type Seen = (Applied, Memory, Option<Error>);
+
 impl Look<'_> {
-    /// The object and what is remembered; `None` when nothing of the release is left.
+    /// `None` when nothing of the release is left.
     ///
     /// Records and objects are asked for at the same time. Where the records tell that somebody else has been at work, the
     /// objects may have been seen in the midst of it, or be others: they are asked for again.
-    async fn at(&self, mut state: Value, mut memory: Memory) -> Result<Option<(Applied, Memory)>, NoRecords> {
+    async fn at(&self, mut state: Value, mut memory: Memory) -> Result<Option<Seen>, NoRecords> {
         let (records, seen) = tokio::join!(self.records(&state), self.lives(&memory));
-        let records = records?;
+        let records = match records {
+            // The way out is to leave the record out, which begins with a refresh as every change does.
+            Err(NoRecords::Call(error)) if matches!(error.kind(), ErrorKind::Forbidden { .. }) => {
+                state.set("manifest", manifest_value(&standing(&state, &memory, &seen?)));
+                return Ok(Some((Applied { state, private: memory.to_private() }, memory, Some(error))));
+            }
+            other => other?,
+        };
         let lives = match newer(&records, &memory) {
             Newer::Nothing => seen?,
             Newer::Begun => {
@@ -95,7 +108,7 @@ impl Look<'_> {
         }
         state.set("revision", if latest.is_some() { memory.revision.map(i64::from).into() } else { Value::Null });
         state.set("manifest", manifest_value(&standing(&state, &memory, &lives)));
-        Ok(Some((Applied { state, private: memory.to_private() }, memory)))
+        Ok(Some((Applied { state, private: memory.to_private() }, memory, None)))
     }
 
     async fn records(&self, state: &Value) -> Result<Records, NoRecords> {

@@ -1,13 +1,13 @@
 //! The release records of one release as they stand in the cluster: read, begun, ended, forgotten.
 //!
-//! A revision under way that a killed run of ours has left is told by its description, which helm never copies into a
-//! revision of its own (labels it does). Two runs of ours at the same time are kept apart by Terraform's state lock and
-//! not by this.
+//! A revision under way that a run of ours has begun is told by its description, which helm never copies into a revision
+//! of its own (labels it does). Whether that run lives or was killed its signs of life say (`signs`).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kubernetes::{Cluster, Error, ErrorKind, Kind, Limits, Object, ObjectRef, Preconditions, Propagation, Selection};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{
     MANAGER,
@@ -15,6 +15,7 @@ use super::{
         NotARecord, Record, Revision, Stamp, Status,
         history::{History, KEPT},
     },
+    signs::{self, Heard, Listener},
     values::Release,
     wanted::Wanted,
 };
@@ -56,9 +57,20 @@ impl Busy {
     }
 }
 
+/// What a run of ours has begun and not ended.
+pub(super) enum Left {
+    /// Nothing, or what a killed run has left. With the records as they are now.
+    Behind(Records),
+    /// The run lives: the Secret, and what its revision is.
+    Alive(String, &'static str),
+}
+
 /// A record and what its Secret says of it.
 struct Stored {
     record: Record,
+    /// The last sign of life of the run that works on it.
+    sign: Option<String>,
+    resource_version: String,
     managers: Vec<String>,
     /// Seconds since 1970.
     written: u64,
@@ -112,11 +124,60 @@ impl Records {
         self.history.pending().filter(|record| is_ours(record))
     }
 
-    /// Begins a revision. One that a killed run of ours has left gives its number.
-    pub(super) async fn begin(&self, cluster: &Cluster, wanted: &Wanted, limits: &Limits) -> Result<Record, Error> {
+    /// A first revision that a run of ours has begun and not ended: what a create goes on from. An upgrade that was begun
+    /// belongs to the state that has the release.
+    pub(super) fn is_begun_create(&self) -> bool {
+        self.left_by_us().is_some() && self.history.deployed().is_none()
+    }
+
+    fn stored(&self, record: &Record) -> Option<&Stored> {
+        self.stored.iter().find(|stored| stored.record == *record)
+    }
+
+    /// Finds out whether a run of ours that has not ended lives, and listens to it for as long as that takes.
+    pub(super) async fn settled(
+        mut self,
+        cluster: &Cluster,
+        release: &Release,
+        limits: &Limits,
+    ) -> Result<Left, NoRecords> {
+        let Some(stored) = self.left_by_us().and_then(|left| self.stored(left)) else { return Ok(Left::Behind(self)) };
+        tracing::info!(secret = stored.record.secret_name(), "another run has begun it: listening whether it lives");
+        let mut listener = Listener::new(stored.sign.as_deref(), Instant::now());
+        loop {
+            tokio::select! {
+                () = limits.stop.cancelled() => {}
+                () = tokio::time::sleep(signs::PAUSE) => {}
+            }
+            self = Self::read(cluster, release, limits).await?;
+            let Some(stored) = self.left_by_us().and_then(|left| self.stored(left)) else {
+                return Ok(Left::Behind(self));
+            };
+            match listener.look(stored.sign.as_deref(), Instant::now()) {
+                Heard::Alive => return Ok(Left::Alive(stored.record.secret_name(), stored.record.status().word())),
+                Heard::Dead => return Ok(Left::Behind(self)),
+                Heard::Nothing => {}
+            }
+        }
+    }
+
+    /// Begins a revision for the run `run`. One that a killed run of ours has left gives its number.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] and [`ErrorKind::Changed`]: another run was there first, and nothing was written.
+    pub(super) async fn begin(
+        &self,
+        cluster: &Cluster,
+        wanted: &Wanted,
+        run: &str,
+        limits: &Limits,
+    ) -> Result<Record, Error> {
         let left = self.left_by_us();
         if let Some(left) = left {
-            delete(cluster, left, limits).await?;
+            // Exactly the one that was silent.
+            let resource_version = self.stored(left).map(|stored| stored.resource_version.clone());
+            let only = Preconditions { uid: None, resource_version };
+            cluster.delete(&place(left), &only, Propagation::Background, limits).await?;
         }
         let is_first = self.history.deployed().is_none();
         let kept = self.history.to_forget(KEPT).into_iter().filter(|record| Some(*record) != left);
@@ -134,7 +195,7 @@ impl Records {
             description: &format!("{OURS} {} under way", if is_first { "install" } else { "upgrade" }),
             now: now(),
         });
-        create(cluster, &record, limits).await?;
+        create(cluster, &record, run, limits).await?;
         Ok(record)
     }
 
@@ -165,20 +226,29 @@ pub(super) async fn fail(cluster: &Cluster, record: Record, why: &str, limits: &
     write(cluster, &record.with_status(Status::Failed, &format!("{OURS} {why}")), limits).await
 }
 
-/// Notes that the release is being taken away, as helm does.
-pub(super) async fn uninstalling(cluster: &Cluster, record: &Record, limits: &Limits) -> Result<(), Error> {
+/// Notes that the run `run` takes the release away, as helm does.
+pub(super) async fn uninstalling(cluster: &Cluster, record: &Record, run: &str, limits: &Limits) -> Result<(), Error> {
     let said = format!("{OURS} uninstall under way");
-    write(cluster, &record.clone().with_status(Status::Uninstalling, &said), limits).await
+    let record = record.clone().with_status(Status::Uninstalling, &said);
+    patch(cluster, &record, json!(signs::sign(run, 0)), limits).await
 }
 
 fn read_one(secret: Object) -> Result<Stored, NotARecord> {
     let label = |name: &str| secret.at(&format!("/metadata/labels/{name}")).and_then(|at| at.as_str()?.parse().ok());
     let written = label("modifiedAt").or_else(|| label("createdAt")).unwrap_or_default();
     let managers = secret.managers().into_iter().map(ToOwned::to_owned).collect();
-    Ok(Stored { record: Record::from_secret(&secret.into_json())?, managers, written })
+    let sign = sign_of(&secret).and_then(|sign| sign.as_str()).map(ToOwned::to_owned);
+    let resource_version = secret.resource_version().to_owned();
+    let record = Record::from_secret(&secret.into_json())?;
+    Ok(Stored { record, sign, resource_version, managers, written })
 }
 
-fn place(record: &Record) -> ObjectRef {
+fn sign_of(secret: &Object) -> Option<&serde_json::Value> {
+    secret.at("/metadata/annotations").and_then(|all| all.get(signs::SIGN))
+}
+
+/// Where the Secret of a record stands.
+pub(super) fn place(record: &Record) -> ObjectRef {
     ObjectRef::in_namespace(Kind::SECRET, record.namespace(), &record.secret_name())
 }
 
@@ -187,29 +257,33 @@ fn secret(record: &Record, stamp: Stamp) -> serde_json::Value {
     record.secret(stamp, now()).unwrap_or_default()
 }
 
-async fn create(cluster: &Cluster, record: &Record, limits: &Limits) -> Result<(), Error> {
-    let Ok(object) = Object::new(secret(record, Stamp::Created)) else { return Ok(()) };
+async fn create(cluster: &Cluster, record: &Record, run: &str, limits: &Limits) -> Result<(), Error> {
+    let mut secret = secret(record, Stamp::Created);
+    secret["metadata"]["annotations"] = json!({ signs::SIGN: signs::sign(run, 0) });
+    let Ok(object) = Object::new(secret) else { return Ok(()) };
     match cluster.create(&object, MANAGER, limits).await {
         Ok(_) => Ok(()),
         Err(error) if error.may_have_been_carried_out() || *error.kind() == ErrorKind::AlreadyExists => {
-            // An answer that was lost: it is ours when it holds what we sent.
-            let found = cluster.get(&place(record), limits).await?;
-            let is_same = found.as_ref().and_then(|live| live.at("/data")) == object.at("/data");
-            if is_same && found.is_some() {
-                Ok(())
-            } else if found.is_none() {
-                cluster.create(&object, MANAGER, limits).await.map(drop)
-            } else {
-                Err(error)
+            // An answer that was lost: it is ours when this run has signed it.
+            match cluster.get(&place(record), limits).await? {
+                None => cluster.create(&object, MANAGER, limits).await.map(drop),
+                Some(found) if signs::is_of(sign_of(&found), run) => Ok(()),
+                Some(_) => Err(error),
             }
         }
         Err(error) => Err(error),
     }
 }
 
+/// Writes a revision on which nobody works any more.
 async fn write(cluster: &Cluster, record: &Record, limits: &Limits) -> Result<(), Error> {
+    patch(cluster, record, serde_json::Value::Null, limits).await
+}
+
+async fn patch(cluster: &Cluster, record: &Record, sign: serde_json::Value, limits: &Limits) -> Result<(), Error> {
     let secret = secret(record, Stamp::Modified);
-    let patch = json!({ "metadata": { "labels": secret["metadata"]["labels"] }, "data": secret["data"] });
+    let metadata = json!({ "labels": secret["metadata"]["labels"], "annotations": { signs::SIGN: sign } });
+    let patch = json!({ "metadata": metadata, "data": secret["data"] });
     cluster.patch(&place(record), MANAGER, &patch, limits).await.map(drop)
 }
 

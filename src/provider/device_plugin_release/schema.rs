@@ -63,7 +63,7 @@ fn release() -> Vec<Attribute> {
 fn engine() -> Vec<Attribute> {
     vec![
         Attribute::optional("helm_release_record", Type::Bool).default_to(true).describe(
-            "Whether a Helm release record (a Secret in the release's namespace) is written, so that helm knows the release. `false` where RBAC allows no secrets. Default: `true`.",
+            "Whether a Helm release record (a Secret in the release's namespace) is written, so that helm knows the release. `false` where RBAC allows no secrets; then nothing keeps two states apart that create one release at the same time. Default: `true`.",
         ),
         Attribute::optional("wait_for", Type::String)
             .default_to("pods")

@@ -249,6 +249,6 @@ mod tests {
     fn the_label_of_a_run_is_one_that_the_api_takes() {
         kubernetes::names::label_key(RUN).unwrap();
         kubernetes::names::annotation_key(BEAT).unwrap();
-        kubernetes::names::label_value(&super::super::run_id()).unwrap();
+        kubernetes::names::label_value(&crate::run::id()).unwrap();
     }
 }

@@ -23,10 +23,11 @@ use super::{
     place::{self, NotMade},
     pod::{Container, Pod, Progress},
     reason::{Evidence, of_refusal},
-    run_id, timeouts,
+    timeouts,
 };
 use crate::{
     clusters::{Clusters, Names},
+    run,
     texts::{
         cluster::SayOf,
         smoke_test::{Ending, SayTest},
@@ -143,7 +144,7 @@ impl Run<'_> {
     }
 
     async fn made(&self) -> Result<Object, NotMade> {
-        let run = run_id();
+        let run = run::id();
         // An object with a name and a kind is one.
         let pod = manifest::pod(self.test, &run, self.span).map_err(|_| NotMade::Foreign)?;
         place::make(&self.cluster, &self.at, &pod, &run, &self.limits).await

@@ -139,7 +139,7 @@ impl SayOf<'_> {
         match error.kind() {
             ErrorKind::Unreachable(_) | ErrorKind::Unauthorized | ErrorKind::Certificate(_) => Path::root(),
             ErrorKind::ExecPlugin { .. } | ErrorKind::TokenFile { .. } | ErrorKind::CaFile { .. } => Path::root(),
-            ErrorKind::NotKubernetes(_) | ErrorKind::Forbidden { .. } => Path::root(),
+            ErrorKind::NotKubernetes(_) | ErrorKind::Forbidden { .. } | ErrorKind::Escalation { .. } => Path::root(),
             _ => self.named(),
         }
     }
@@ -279,7 +279,7 @@ fn summary_of(error: &Error) -> &'static str {
         ErrorKind::Certificate(_) | ErrorKind::CaFile { .. } => "The connection to the cluster is refused",
         ErrorKind::ExecPlugin { .. } | ErrorKind::TokenFile { .. } => "There are no credentials for the cluster",
         ErrorKind::Unauthorized => "The cluster does not accept the credentials",
-        ErrorKind::Forbidden { .. } => "A right is missing",
+        ErrorKind::Forbidden { .. } | ErrorKind::Escalation { .. } => "A right is missing",
         ErrorKind::Admission { .. } => "The object is refused by admission",
         ErrorKind::Invalid(_) => "The cluster refuses the object",
         ErrorKind::Busy { .. } | ErrorKind::Server { .. } => "The cluster is not able to answer",

@@ -192,6 +192,7 @@ impl<'a> Say<'a> {
             }
             Stopped::ReleaseExists { number, status, chart } => self.release_exists(true, *number, status, chart),
             Stopped::Busy(busy) => self.busy(busy),
+            Stopped::AtWork { secret, status } => self.at_work(secret, status),
             Stopped::NoNamespace => self.no_namespace(true),
             Stopped::NotReady(not_ready) => self.not_ready(not_ready, limit),
         }
@@ -226,6 +227,32 @@ impl<'a> Say<'a> {
         );
     }
 
+    /// An apply ended before it came to all objects.
+    pub(crate) fn is_in_part(&mut self, done: &[Key], open: &[Key]) {
+        let names = |keys: &[Key]| list(&keys.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let id = self.id();
+        let applied = match done {
+            [] => "none of its objects was applied".to_owned(),
+            done => format!("applied is {}", names(done)),
+        };
+        self.say(
+            false,
+            Path::attribute("manifest"),
+            "The release is applied in part",
+            format!("Of release {id} {applied}; not yet {}. What was made is in the cluster and in the state, and the next apply goes on from there.", names(open)),
+        );
+    }
+
+    fn at_work(&mut self, secret: &str, status: &str) {
+        let id = self.id();
+        self.say(
+            true,
+            Path::attribute("name"),
+            "Another apply is at work on the release",
+            format!("Another run of this provider, from another state or another machine, is at work on release {id} ({status}, Secret {secret}): it gave a sign of life while this one looked. Nothing was changed. Wait until it has ended. A release belongs to one state: give this one another name, or import it here once the other state has let it go (`terraform state rm`)."),
+        );
+    }
+
     /// A revision that somebody has left long ago.
     pub(crate) fn goes_on_after(&mut self, busy: &Busy) {
         let id = self.id();
@@ -244,6 +271,28 @@ impl<'a> Say<'a> {
             Path::attribute("create_namespace"),
             "The namespace does not exist",
             format!("There is no namespace \"{namespace}\", and create_namespace is false. Make it, with the label pod-security.kubernetes.io/enforce=privileged (on Talos the pods are refused without it), or set create_namespace = true."),
+        );
+    }
+
+    /// A refresh may not see the records.
+    pub(crate) fn record_is_unseen(&mut self, error: &Error) {
+        let id = self.id();
+        self.say(
+            false,
+            Path::attribute("helm_release_record"),
+            "The release record cannot be seen",
+            format!("Whether helm has changed release {id} since the last apply is not known; its objects were looked at. {} Or set helm_release_record = false.", failed_call(error)),
+        );
+    }
+
+    /// An apply that is to end the records may not see them.
+    pub(crate) fn records_are_left(&mut self, error: &Error) {
+        let id = self.id();
+        self.say(
+            false,
+            Path::attribute("helm_release_record"),
+            "The release records are left",
+            format!("The release records of {id} were to be deleted, since helm_release_record is false now. They stay, and helm shows a release that nobody keeps up. {}", failed_call(error)),
         );
     }
 
