@@ -131,7 +131,7 @@ harness::on_one_minor!(in_a_pod_an_empty_block_is_the_pods_service_account);
 
 /// A program for `exec` that does this.
 fn plugin(case: &Case, text: &str) -> Result<PathBuf> {
-    let path = case.path().join("plugin");
+    let path = case.path().join("credentials.sh");
     fs::write(&path, format!("#!/bin/sh\n{text}\n"))?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
     Ok(path)

@@ -274,9 +274,22 @@ fn a_proxy_is_taken_from_the_attribute_the_file_or_the_environment() {
         settings.proxy_url = Some(format!("http://user:{password}@proxy.example:3128"));
         assert_eq!(settings.resolve().unwrap().proxy.as_deref(), Some("http://proxy.example:3128"));
     }
-    settings.proxy_url = Some("ftp://user:s3cret@attribute".into());
-    let (field, said) = problem(&settings);
-    assert!(field == Some(Field::ProxyUrl) && !said.contains("s3cret"), "{said}");
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_refused_without_its_password() {
+    for (proxy, why) in [
+        ("ftp://user:s3cret@attribute", "neither http nor socks5"),
+        ("https://user:s3cret@attribute", "reached over TLS"),
+        ("socks5://user:s3cret@attribute", "a user and a password"),
+        ("http://user:s3cret@", "no URL"),
+        ("http://user:s3cret@a b", "no URL"),
+    ] {
+        let inline = Inline { host: "a".into(), ..Inline::default() };
+        let settings = Settings { inline: Some(inline), proxy_url: Some(proxy.into()), ..Settings::default() };
+        let (field, said) = problem(&settings);
+        assert!(field == Some(Field::ProxyUrl) && said.contains(why) && !said.contains("s3cret"), "{proxy}: {said}");
+    }
 }
 
 #[test]

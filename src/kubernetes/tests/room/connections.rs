@@ -148,6 +148,7 @@ async fn several_files_and_a_server_name_reach_the_cluster() {
 async fn calls_share_their_connections() {
     let proxy = shared().proxy().unwrap();
     let room = over(proxy.kubeconfig());
+    assert_eq!(proxy.connections(), 0, "settings connect to nothing");
     for _ in 0..5 {
         room.get(&nvidia(), &limits()).await.unwrap();
     }

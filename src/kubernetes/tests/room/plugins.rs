@@ -103,17 +103,21 @@ impl Hanging {
         let folder = tempfile::tempdir().unwrap();
         let (pipe, starts) = (folder.path().join("pipe"), folder.path().join("starts"));
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let text =
-            format!("echo >> {}; exec 3> {}; tail -f /dev/null & tail -f /dev/null", starts.display(), pipe.display());
+        let text = format!(
+            "echo >> {}; exec 3> {}; tail -f /dev/null > /dev/null & echo >&3; tail -f /dev/null",
+            starts.display(),
+            pipe.display()
+        );
         let command = script(&folder, &text);
         Self { folder, command }
     }
 
-    /// Reads the pipe to its end; `begun` is told when somebody has opened it.
+    /// Reads the pipe to its end; `begun` is told when both programs run.
     fn until_all_are_gone(&self, begun: impl FnOnce() + Send + 'static) -> tokio::task::JoinHandle<()> {
         let pipe = self.folder.path().join("pipe");
         tokio::task::spawn_blocking(move || {
             let mut reader = fs::File::open(pipe).unwrap();
+            reader.read_exact(&mut [0]).unwrap();
             begun();
             assert_eq!(reader.read_to_end(&mut Vec::new()).unwrap(), 0);
         })
@@ -128,7 +132,7 @@ impl Hanging {
 async fn a_plugin_that_does_not_end_is_named_and_ended_with_all_that_it_has_started() {
     let hanging = Hanging::new();
     let gone = hanging.until_all_are_gone(|| ());
-    let limits = Limits::patient(Duration::from_secs(2), &CancellationToken::new());
+    let limits = Limits::patient(Duration::from_secs(5), &CancellationToken::new());
     let failed = room(&hanging.command).get(&nvidia(), &limits).await.unwrap_err();
     let ErrorKind::ExecPlugin { command: named, why } = failed.kind() else { panic!("{failed:?}") };
     assert!(*named == hanging.command && why.contains("did not end"), "{why}");
