@@ -60,7 +60,7 @@ const BLOCKS: [(&str, &str, Proof); 13] = [
 ];
 
 /// Commands as they stand in sentences, beside those of `followed::LOOKS`.
-const COMMANDS: [(&str, Proof); 26] = [
+const COMMANDS: [(&str, Proof); 27] = [
     ("make test", Proof::Workflow),
     ("make proof", Proof::Workflow),
     ("make picture", Proof::Workflow),
@@ -87,6 +87,10 @@ const COMMANDS: [(&str, Proof); 26] = [
     ("terraform apply -replace='talos_nvidia_node_patch.gpu[\"10.0.0.5\"]'", UPGRADED),
     ("terraform apply -target=…", Proof::Run(steps::what_the_provider_block_waits_for_is_applied_first)),
     ("terraform state rm", Proof::Run(steps::a_machine_that_was_replaced_is_removed_from_the_state_and_applied_anew)),
+    (
+        "terraform import ADDRESS NODE",
+        Proof::Run(the_guide::a_node_that_is_patched_already_is_imported_and_its_plan_is_empty),
+    ),
     (
         "terraform untaint ADDRESS",
         Proof::Run(sharing::a_failed_create_that_is_untainted_shows_what_is_left_to_do_and_then_nothing),
