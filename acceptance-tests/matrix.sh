@@ -67,12 +67,11 @@ features() {
 cargo test --quiet --locked --no-run --test acceptance
 table=
 failed=0
-# Whether a case passes with the command line at hand. Its log is kept until the next one fails.
+# Whether a case passes with the command line at hand; what it printed is in $log.
 passes() {
+    log=target/matrix-$name-$1.log
     env "$variable=$program" cargo test --quiet --locked --test acceptance -- \
-        --exact "the_guide::$1::$cli::on_talos_1_13" >"$log.new" 2>&1 && grep -q '1 passed' "$log.new" && return
-    mv "$log.new" "$log"
-    return 1
+        --exact "the_guide::$1::$cli::on_talos_1_13" >"$log" 2>&1 && grep -q '1 passed' "$log"
 }
 for name in "$@"; do
     [ -z "$build" ] || acceptance-tests/tools/build.sh "matrix/$name"
@@ -85,7 +84,6 @@ for name in "$@"; do
     case $found in
     "") failed=1 ;;
     "${wanted:+$wanted.}"*)
-        log=target/matrix-$name.log
         result=passed
         features=$(features "$program")
         cli=${name%-*}

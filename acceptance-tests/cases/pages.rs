@@ -1,4 +1,4 @@
-//! What the README and the guides print for others to copy: each block and each command is run by a case, or the page says
+//! What the READMEs and the guides print for others to copy: each block and each command is run by a case, or the page says
 //! beside it that none runs it.
 //!
 //! What the cases run they take from the pages, so a page that changes is run as it now is. Blocks that configure this
@@ -14,12 +14,13 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use harness::{Case, repository};
 
-use crate::{device_plugin_release, registry, runtime_class, sharing, smoke_test, the_guide};
+use crate::{device_plugin_release, examples, registry, runtime_class, sharing, smoke_test, the_guide};
 
 pub(crate) use blocks::{Block, blocks, blocks_in, commands};
 
 /// What a page says of what no test runs: right above a block, or in a sentence that names the command.
 const NOT_RUN: &str = "not run by our tests";
+const MODULE: &str = "examples/module/README.md";
 const GUIDE: &str = "docs/guides/from-the-guide-to-code.md";
 const UPGRADING: &str = "docs/guides/upgrading-talos.md";
 const BESIDE: &str = "docs/guides/beside-siderolabs-talos.md";
@@ -39,7 +40,8 @@ enum Proof {
 }
 
 /// Blocks by their page and first line.
-const BLOCKS: [(&str, &str, Proof); 13] = [
+const BLOCKS: [(&str, &str, Proof); 14] = [
+    (MODULE, "TALOSCONFIG=", Proof::Run(examples::the_modules_own_tests_pass_and_leave_nothing_behind)),
     ("README.md", "make demo ", Proof::Workflow),
     (
         "README.md",
@@ -116,9 +118,9 @@ pub(crate) fn page(name: &str) -> Result<String> {
     fs::read_to_string(repository()?.join(name)).with_context(|| format!("cannot read {name}"))
 }
 
-/// The README and the guides.
+/// The README, the module's and the guides.
 pub(crate) fn names() -> Result<Vec<String>> {
-    let mut found = vec!["README.md".to_owned()];
+    let mut found = vec!["README.md".to_owned(), MODULE.to_owned()];
     for entry in fs::read_dir(repository()?.join("docs/guides"))? {
         found.push(format!("docs/guides/{}", entry?.file_name().to_string_lossy()));
     }
@@ -128,7 +130,7 @@ pub(crate) fn names() -> Result<Vec<String>> {
 /// The language that a page marks configurations of this provider with: the registry shows `terraform`, GitHub `hcl`. In a
 /// guide `hcl` is what needs other providers too.
 pub(crate) fn configuration(name: &str) -> &'static str {
-    if name == "README.md" { "hcl" } else { "terraform" }
+    if name.ends_with("README.md") { "hcl" } else { "terraform" }
 }
 
 #[test]
