@@ -110,17 +110,26 @@ fn the_blocks_of_the_readme_and_of_each_guide_are_formatted_and_one_valid_config
             continue;
         }
         seen += 1;
-        let head = if text.contains("required_providers") { String::new() } else { main_tf_over(None, None, "") };
-        let workspace = case.workspace(&head)?;
+        let head = main_tf_over(None, None, "");
+        let head = match (text.contains("required_providers"), text.contains("provider \"nvidia\"")) {
+            (true, _) => "",
+            (false, true) => head.split("provider \"nvidia\"").next().unwrap_or_default(),
+            (false, false) => &head,
+        };
+        let workspace = case.workspace(head)?;
         formatted(&workspace, "guide.tf", &text).with_context(|| name.clone())?;
+        if text.contains("\"./module\"") {
+            lay_out(&workspace, &repository()?.join("examples/module"), "module")?;
+            workspace.run(&["get"])?.succeeded()?;
+        }
         expect_valid(&workspace).with_context(|| name.clone())?;
     }
-    ensure!(seen >= 5, "only {seen} pages have blocks");
+    ensure!(seen >= 6, "only {seen} pages have blocks");
     Ok(())
 }
 harness::on_one_minor!(the_blocks_of_the_readme_and_of_each_guide_are_formatted_and_one_valid_configuration);
 
-fn the_modules_own_tests_pass_and_leave_nothing_behind(case: &Case) -> Result<()> {
+pub(crate) fn the_modules_own_tests_pass_and_leave_nothing_behind(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
     let _claims = ["runtimeclass/nvidia", "namespace/nvidia-device-plugin"].map(|name| cluster.claim(name));
     let (namespace, names) = (cluster.unique("module"), ["module-a", "module-b"].map(|name| cluster.unique(name)));

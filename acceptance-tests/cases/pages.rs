@@ -1,4 +1,4 @@
-//! What the README and the guides print for others to copy: each block and each command is run by a case, or the page says
+//! What the READMEs and the guides print for others to copy: each block and each command is run by a case, or the page says
 //! beside it that none runs it.
 //!
 //! What the cases run they take from the pages, so a page that changes is run as it now is. Blocks that configure this
@@ -14,12 +14,13 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use harness::{Case, repository};
 
-use crate::{device_plugin_release, registry, runtime_class, sharing, smoke_test, the_guide};
+use crate::{device_plugin_release, examples, registry, runtime_class, sharing, smoke_test, the_guide};
 
 pub(crate) use blocks::{Block, blocks, blocks_in, commands};
 
 /// What a page says of what no test runs: right above a block, or in a sentence that names the command.
 const NOT_RUN: &str = "not run by our tests";
+const MODULE: &str = "examples/module/README.md";
 const GUIDE: &str = "docs/guides/from-the-guide-to-code.md";
 const UPGRADING: &str = "docs/guides/upgrading-talos.md";
 const BESIDE: &str = "docs/guides/beside-siderolabs-talos.md";
@@ -39,7 +40,8 @@ enum Proof {
 }
 
 /// Blocks by their page and first line.
-const BLOCKS: [(&str, &str, Proof); 13] = [
+const BLOCKS: [(&str, &str, Proof); 14] = [
+    (MODULE, "TALOSCONFIG=", Proof::Run(examples::the_modules_own_tests_pass_and_leave_nothing_behind)),
     ("README.md", "make demo ", Proof::Workflow),
     (
         "README.md",
@@ -60,7 +62,7 @@ const BLOCKS: [(&str, &str, Proof); 13] = [
 ];
 
 /// Commands as they stand in sentences, beside those of `followed::LOOKS`.
-const COMMANDS: [(&str, Proof); 26] = [
+const COMMANDS: [(&str, Proof); 27] = [
     ("make test", Proof::Workflow),
     ("make proof", Proof::Workflow),
     ("make picture", Proof::Workflow),
@@ -88,6 +90,10 @@ const COMMANDS: [(&str, Proof); 26] = [
     ("terraform apply -target=…", Proof::Run(steps::what_the_provider_block_waits_for_is_applied_first)),
     ("terraform state rm", Proof::Run(steps::a_machine_that_was_replaced_is_removed_from_the_state_and_applied_anew)),
     (
+        "terraform import ADDRESS NODE",
+        Proof::Run(the_guide::a_node_that_is_patched_already_is_imported_and_its_plan_is_empty),
+    ),
+    (
         "terraform untaint ADDRESS",
         Proof::Run(sharing::a_failed_create_that_is_untainted_shows_what_is_left_to_do_and_then_nothing),
     ),
@@ -112,9 +118,9 @@ pub(crate) fn page(name: &str) -> Result<String> {
     fs::read_to_string(repository()?.join(name)).with_context(|| format!("cannot read {name}"))
 }
 
-/// The README and the guides.
+/// The README, the module's and the guides.
 pub(crate) fn names() -> Result<Vec<String>> {
-    let mut found = vec!["README.md".to_owned()];
+    let mut found = vec!["README.md".to_owned(), MODULE.to_owned()];
     for entry in fs::read_dir(repository()?.join("docs/guides"))? {
         found.push(format!("docs/guides/{}", entry?.file_name().to_string_lossy()));
     }
@@ -124,7 +130,7 @@ pub(crate) fn names() -> Result<Vec<String>> {
 /// The language that a page marks configurations of this provider with: the registry shows `terraform`, GitHub `hcl`. In a
 /// guide `hcl` is what needs other providers too.
 pub(crate) fn configuration(name: &str) -> &'static str {
-    if name == "README.md" { "hcl" } else { "terraform" }
+    if name.ends_with("README.md") { "hcl" } else { "terraform" }
 }
 
 #[test]

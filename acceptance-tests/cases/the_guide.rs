@@ -70,7 +70,7 @@ fn two_patches_of_two_nodes_are_applied_at_once_and_each_node_gets_its_own_bytes
 }
 harness::on_recent_minors!(two_patches_of_two_nodes_are_applied_at_once_and_each_node_gets_its_own_bytes_back);
 
-fn a_node_that_is_patched_already_is_imported_and_its_plan_is_empty(case: &Case) -> Result<()> {
+pub(crate) fn a_node_that_is_patched_already_is_imported_and_its_plan_is_empty(case: &Case) -> Result<()> {
     let node = case.node()?;
     let first = case.workspace_for(&node, &patch(""))?;
     first.apply()?;

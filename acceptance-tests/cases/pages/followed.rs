@@ -22,7 +22,7 @@ const fn look(printed: &'static str, added: &'static str, says: &'static str) ->
     Look { printed, added, says }
 }
 
-pub(super) const LOOKS: [Look; 14] = [
+pub(super) const LOOKS: [Look; 15] = [
     look("talosctl config info", "", "Current context"),
     look("talosctl gen config", "gpu https://10.0.0.1:6443 --output-dir made", ""),
     look("talosctl -n NODE -e ENDPOINT version", "", "Tag:         v1.12"),
@@ -37,6 +37,7 @@ pub(super) const LOOKS: [Look; 14] = [
     look("talosctl edit machineconfig", "--nodes 10.0.0.5", ""),
     look("kubectl config view --minify", "", "clusters:"),
     look("kubectl --kubeconfig FILE version", "", "Server Version"),
+    look("kubectl get nodes", "", "Ready"),
     look("kubectl get daemonset", "--namespace nvidia-device-plugin", "nvidia-device-plugin"),
 ];
 
