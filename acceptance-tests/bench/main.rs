@@ -38,8 +38,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// A name and what measures it.
+type Part = (&'static str, fn(&Path) -> Result<Vec<Figure>>);
+
 /// What can be measured, in this order.
-const PARTS: [(&str, fn(&Path) -> Result<Vec<Figure>>); 7] = [
+const PARTS: [Part; 7] = [
     ("start", start::measure),
     ("plans", plans::measure),
     ("status", status::measure),
