@@ -37,6 +37,7 @@ pub(super) struct Decision {
 pub(super) fn decide(request: &PlanRequest, memory: &Memory) -> Decision {
     let mut planned = request.planned.clone();
     let wanted = Wanted::of(&planned);
+    planned.set("manifest", wanted.as_ref().map_or_else(Value::unknown, Wanted::manifest));
     let prior = request.prior.as_ref().filter(|prior| is_same_release(prior, &planned));
     let effect = match prior {
         // A replacement is first planned against the old release; the create that follows is planned anew.
@@ -46,7 +47,6 @@ pub(super) fn decide(request: &PlanRequest, memory: &Memory) -> Decision {
     };
     planned.set("id", id(&planned));
     planned.set("app_version", planned.get("version").clone());
-    planned.set("manifest", wanted.as_ref().map_or_else(Value::unknown, Wanted::manifest));
     let revision = match (effect, prior) {
         (Effect::None, Some(prior)) => prior.get("revision").clone(),
         _ if planned.get("helm_release_record").boolean() == Field::Known(false) => Value::Null,
@@ -72,16 +72,16 @@ fn id(planned: &Value) -> Value {
     }
 }
 
-/// Whether the cluster has what is wanted, by what the state says of it, so that an apply has nothing to do.
+/// Whether the cluster has what is wanted, by what the state says of it, so that an apply has nothing to do. `planned` is
+/// what a plan gave, with its manifest.
 pub(super) fn is_settled(prior: &Value, planned: &Value, wanted: Option<&Wanted>, memory: &Memory) -> bool {
     let Some(wanted) = wanted else { return false };
     let revision = prior.get("revision").integer().known().and_then(|number| u32::try_from(number).ok());
-    let had = Wanted::of(prior);
     !memory.unfinished
         && revision == memory.revision
         && Manner::of(prior).writes_record == Manner::of(planned).writes_record
-        && had.is_some_and(|had| had.chart == wanted.chart && had.values == wanted.values)
-        && prior.get("manifest").same(&wanted.manifest())
+        && wanted.has_values_of(prior)
+        && prior.get("manifest").same(planned.get("manifest"))
 }
 
 fn replaced(memory: &Memory, wanted: &Wanted) -> BTreeMap<Key, &'static str> {

@@ -161,8 +161,10 @@ fn standing(state: &Value, memory: &Memory, lives: &[Option<Object>]) -> Vec<Jso
         let key = manifest::Key::of(owned);
         let today = rendered.iter().find(|object| manifest::Key::of(object) == key).cloned();
         let today = today.and_then(|today| Object::new(today).ok());
-        let is_same =
-            |today: &Object| drift::differences(today, &ours).is_empty() && drift::differences(&ours, today).is_empty();
+        let is_same = |today: &Object| {
+            *today == ours
+                || (drift::differences(today, &ours).is_empty() && drift::differences(&ours, today).is_empty())
+        };
         Some(today.filter(is_same).unwrap_or(ours))
     };
     let each = memory.objects.iter().zip(lives).filter_map(|(owned, live)| {

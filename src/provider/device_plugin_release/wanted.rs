@@ -30,6 +30,12 @@ impl Wanted {
         Some(Self { chart, release, values, objects })
     }
 
+    /// Whether an object has the same version and values. Nothing is rendered for it.
+    pub(super) fn has_values_of(&self, object: &Value) -> bool {
+        object.get("version").string().known().and_then(Chart::find) == Some(self.chart)
+            && model::user_values(self.chart, object).as_ref() == Ok(&self.values)
+    }
+
     /// What is owned of its objects.
     pub(super) fn owned(&self) -> Vec<Json> {
         self.objects.iter().map(manifest::owned).collect()
