@@ -206,17 +206,27 @@ pub(crate) fn the_commands_of_the_readme_install_what_was_built_without_a_regist
     for variable in ["CARGO_HOME", "RUSTUP_HOME"] {
         workspace.set_env(variable, home_of(variable)?);
     }
-    let root = repository()?;
+    let install = format!("make --no-print-directory -C '{}' install", repository()?.display());
     for line in pages::only_block("README.md", "make install ")?.lines() {
-        let command = line.split(" # ").next().unwrap_or_default().trim();
-        let command =
-            command.replace("make install", &format!("make --no-print-directory -C '{}' install", root.display()));
+        let command = line.split(" # ").next().unwrap_or_default().trim().replace("make install", &install);
         workspace.shell(&command)?.succeeded().with_context(|| command.clone())?;
     }
     let locked = lock(&workspace)?;
     ensure!(locked.contains(&format!("version = \"{VERSION}\"")), "not locked: {locked}");
     workspace.apply()?;
     expect_modules_live(&node)?;
+    expect_settled(&workspace)?;
+
+    // Another build of the same version, as after a change.
+    let another = case.path().join("another-build");
+    fs::write(&another, [fs::read(case.binary())?, b"changed".to_vec()].concat())?;
+    fs::set_permissions(&another, fs::metadata(case.binary())?.permissions())?;
+    workspace.set_env("NVIDIA_PROVIDER_BINARY", another);
+    workspace.shell(&install)?.succeeded()?;
+    let refused = flat(&init(&workspace)?.failed()?);
+    ensure!(refused.contains("doesn't match any of the checksums"), "init says {refused}");
+    fs::remove_file(workspace.path().join(".terraform.lock.hcl"))?;
+    init(&workspace)?.succeeded()?;
     expect_settled(&workspace)
 }
 harness::on_one_minor!(the_commands_of_the_readme_install_what_was_built_without_a_registry);
