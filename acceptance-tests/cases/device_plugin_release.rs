@@ -1,7 +1,8 @@
 //! `nvidia_device_plugin_release` on a real cluster: the guide's release and its upgrades, drift, what stands in its way,
 //! what it leaves alone, and what is left when it is taken away.
 //!
-//! Each case has a node, a runtime class and a namespace of its own (`Ground`), and its release keeps to that node.
+//! Each case has a node, a runtime class and a namespace of its own (`Ground`), and its release keeps to that node. The
+//! namespace is there before, unless it is what the case is about: Kubernetes takes five seconds to delete one.
 
 mod changes;
 pub(crate) mod helm;
@@ -24,6 +25,8 @@ pub(crate) struct Ground {
     pub(crate) name: String,
     pub(crate) node: String,
     pub(crate) class: String,
+    /// The namespace was there before the release.
+    has_namespace: bool,
 }
 
 impl Ground {
@@ -34,6 +37,14 @@ impl Ground {
     }
 
     pub(crate) fn without_node(case: &Case, prefix: &str) -> Result<Self> {
+        let mut ground = Self::bare(case, prefix)?;
+        ground.cluster.namespace(&ground.name).create()?;
+        ground.has_namespace = true;
+        Ok(ground)
+    }
+
+    /// Without a namespace, and without a node.
+    pub(crate) fn bare(case: &Case, prefix: &str) -> Result<Self> {
         let cluster = case.cluster()?;
         let name = cluster.unique(prefix);
         let (node, class) = (format!("gpu-{name}"), format!("nvidia-{name}"));
@@ -42,7 +53,7 @@ impl Ground {
                 "handler": "nvidia"})
             .to_string(),
         )?;
-        Ok(Self { cluster, name, node, class })
+        Ok(Self { cluster, name, node, class, has_namespace: false })
     }
 
     /// The resource on this ground. An argument takes the place of the default of its name.
@@ -98,12 +109,15 @@ impl Ground {
         self.cluster.kubectl(&all)?.succeeded()
     }
 
-    /// Nothing of the release is left, and neither is its namespace.
+    /// Nothing of the release is left, and neither is its namespace, unless it was there before.
     pub(crate) fn expect_nothing_left(&self) -> Result<()> {
         let selector = format!("app.kubernetes.io/instance={}", self.name);
-        let roles = self.kubectl(&["get", "clusterroles,clusterrolebindings", "-o", "name", "-l", &selector])?;
-        ensure!(roles.trim().is_empty(), "left are {roles}");
-        assert_eq!(self.cluster.api().find(&format!("/api/v1/namespaces/{}", self.name))?, None);
+        let kinds = "daemonsets,configmaps,serviceaccounts,secrets,clusterroles,clusterrolebindings";
+        let left = self.kubectl(&["get", kinds, "-o", "name", "-l", &selector])?;
+        ensure!(left.trim().is_empty(), "left are {left}");
+        assert_eq!(self.revisions()?, Vec::<String>::new());
+        let namespace = self.cluster.api().find(&format!("/api/v1/namespaces/{}", self.name))?;
+        assert_eq!(namespace.is_some(), self.has_namespace, "{namespace:?}");
         Ok(())
     }
 
@@ -128,6 +142,12 @@ impl Ground {
     pub(crate) fn take_node_away(&self) -> Result<()> {
         self.cluster.api().delete(&format!("/api/v1/nodes/{}", self.node))
     }
+
+    /// The end of a case: what it made beside the release goes, some of it later.
+    pub(crate) fn leave(&self) -> Result<()> {
+        self.cluster.api().delete(&format!("/api/v1/namespaces/{}", self.name))?;
+        self.take_node_away()
+    }
 }
 
 /// There is nothing to do. Only where there is, which is a failure, is the plan shown too: that is another command.
@@ -146,7 +166,8 @@ pub(crate) fn expect_only_timeouts(workspace: &Workspace) -> Result<()> {
 }
 
 pub(crate) fn it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away(case: &Case) -> Result<()> {
-    let ground = Ground::new(case, "whole")?;
+    let ground = Ground::bare(case, "whole")?;
+    ground.make_node()?;
     let workspace = ground.workspace(case, "0.13.0", "")?;
     let plan = workspace.plan()?;
     assert_eq!(plan.actions(ADDRESS), ["create"]);
@@ -163,6 +184,6 @@ pub(crate) fn it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away(case
     workspace.plan_with(&["-refresh=false"])?.expect_empty().context("without refresh")?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::on_one_minor!(it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away);

@@ -71,7 +71,7 @@ pub(crate) fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> 
     expect_settled(&workspace)?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform helm_works_with_a_release_that_we_made);
 
@@ -82,7 +82,6 @@ pub(crate) fn a_release_that_helm_made_is_imported_and_upgraded_without_leftover
         let name = ground.name.as_str();
         let (manifest, values) = manifest_of(case, &ground, &helm, "0.13.0")?;
         let chart = helm.chart("0.13.0", &manifest)?;
-        ground.cluster.namespace(name).create()?;
         helm.run(&["install", name, text(&chart)?, "--values", text(&values)?, apply_method, "--wait"])?;
 
         let workspace = ground.workspace(case, "0.13.0", "")?;
@@ -111,7 +110,7 @@ pub(crate) fn a_release_that_helm_made_is_imported_and_upgraded_without_leftover
         workspace.destroy()?;
         // Helm made the namespace, or its user did.
         ground.kubectl(&["get", "namespace", name])?;
-        ground.take_node_away()?;
+        ground.leave()?;
     }
     Ok(())
 }
@@ -125,7 +124,6 @@ fn a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh(case: &Case
     let never = manifest.replace("test/release", "test/nowhere").replace("nvcr.io/", "unpullable.test/");
     ensure!(never != manifest, "{manifest}");
     let chart = helm.chart("0.17.4", &manifest.replace("nvcr.io/", "unpullable.test/"))?;
-    ground.cluster.namespace(name).create()?;
     let arguments = ["install", name, text(&chart)?, "--values", text(&values)?, "--wait"];
     let mut running = helm.command(&arguments)?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     ground.cluster.until("helm has begun", || ground.cluster.api().find(&ground.path(&ground.set())))?;
@@ -146,7 +144,7 @@ fn a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh(case: &Case
     expect_settled(&workspace)?;
     assert_eq!(helm.json(&["list"])?[0]["revision"], "2");
     workspace.destroy()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh);
 
@@ -167,7 +165,7 @@ fn ten_revisions_are_kept_whoever_made_them(case: &Case) -> Result<()> {
     assert_eq!(ground.revisions()?, [["superseded"; 9].as_slice(), &["deployed"]].concat());
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu ten_revisions_are_kept_whoever_made_them);
 
@@ -194,6 +192,6 @@ fn a_record_that_is_turned_off_and_on_again_ends_and_begins_anew(case: &Case) ->
     helm.run(&["uninstall", &ground.name, "--wait"])?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform a_record_that_is_turned_off_and_on_again_ends_and_begins_anew);

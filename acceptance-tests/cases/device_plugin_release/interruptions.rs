@@ -10,7 +10,8 @@ use super::{ADDRESS, Ground, expect_settled, rights};
 const NO_NODE: &str = "node_selector = { \"test/nowhere\" = \"x\" }";
 
 fn what_heals_is_tried_again_and_a_lost_answer_makes_nothing_twice(case: &Case) -> Result<()> {
-    let ground = Ground::new(case, "lost")?;
+    let ground = Ground::bare(case, "lost")?;
+    ground.make_node()?;
     let front = ground.cluster.front()?;
     let workspace = case.workspace_over(front.kubeconfig(), &ground.resource("0.20.0", ""))?;
     front.next(1, "PATCH", "/namespaces/", Fault::LoseAnswer);
@@ -25,7 +26,7 @@ fn what_heals_is_tried_again_and_a_lost_answer_makes_nothing_twice(case: &Case) 
     front.next(1, "DELETE", "/daemonsets/", Fault::LoseAnswer);
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::on_one_minor!(what_heals_is_tried_again_and_a_lost_answer_makes_nothing_twice);
 
@@ -59,13 +60,14 @@ fn ctrl_c_in_the_wait_leaves_what_was_made_in_the_state(case: &Case) -> Result<(
     expect_settled(&workspace)?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::on_one_minor!(ctrl_c_in_the_wait_leaves_what_was_made_in_the_state);
 
 /// `record`: an argument of the resource, or nothing.
 fn goes_on_after_kill(case: &Case, record: &str) -> Result<()> {
-    let ground = Ground::new(case, "kill")?;
+    let ground = Ground::bare(case, "kill")?;
+    ground.make_node()?;
     let workspace = ground.workspace(case, "0.17.4", &format!("{record}{NO_NODE}"))?;
     let running = workspace.start(&["apply", "-json", "-auto-approve"])?;
     let mps = ground.path(&format!("{}-mps-control-daemon", ground.set()));
@@ -103,7 +105,7 @@ fn goes_on_after_kill(case: &Case, record: &str) -> Result<()> {
     }
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 
 fn a_run_after_kill_goes_on_from_what_is_there(case: &Case) -> Result<()> {
@@ -118,7 +120,7 @@ harness::with!(tofu so_it_does_without_a_record);
 
 fn of_two_states_that_create_one_release_one_gets_it(case: &Case) -> Result<()> {
     // While the other is at it: its pods have no node yet.
-    let ground = Ground::without_node(case, "twice")?;
+    let ground = Ground::bare(case, "twice")?;
     let (first, second) = (ground.workspace(case, "0.20.0", "")?, ground.workspace(case, "0.20.0", "")?);
     let running = first.start(&["apply", "-json", "-auto-approve"])?;
     ground.cluster.until("the first has begun", || ground.cluster.api().find(&ground.path(&ground.set())))?;
@@ -151,9 +153,7 @@ fn of_two_states_that_create_one_release_one_gets_it(case: &Case) -> Result<()> 
     assert_eq!(ground.revisions()?, ["deployed"]);
     late.import(ADDRESS, &format!("{0}/{0}", ground.name))?.succeeded()?;
     late.destroy()?;
-    // An import does not make the namespace ours.
-    ground.cluster.api().delete(&format!("/api/v1/namespaces/{}", ground.name))?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform of_two_states_that_create_one_release_one_gets_it);
 
@@ -180,6 +180,6 @@ fn an_api_server_that_restarts_in_an_apply_only_delays_it(case: &Case) -> Result
     expect_settled(&workspace)?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu an_api_server_that_restarts_in_an_apply_only_delays_it);

@@ -37,12 +37,13 @@ fn an_affinity_that_selects_nothing_names_the_labels_at_plan_and_in_the_wait(cas
     expect_settled(&workspace)?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu an_affinity_that_selects_nothing_names_the_labels_at_plan_and_in_the_wait);
 
 fn pod_security_is_warned_of_and_ends_the_wait_long_before_its_deadline(case: &Case) -> Result<()> {
-    let ground = Ground::new(case, "security")?;
+    let ground = Ground::bare(case, "security")?;
+    ground.make_node()?;
     ground.cluster.namespace(&ground.name).label("pod-security.kubernetes.io/enforce", "baseline").create()?;
     let workspace = ground.workspace(case, "0.13.0", "timeouts = { create = \"5m\" }")?;
     let warned = workspace.plan()?.run.diagnostic("Pod security will refuse")?;
@@ -64,7 +65,7 @@ fn pod_security_is_warned_of_and_ends_the_wait_long_before_its_deadline(case: &C
     workspace.destroy()?;
     // It was not made here, so it stays.
     ground.kubectl(&["get", "namespace", &ground.name])?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform pod_security_is_warned_of_and_ends_the_wait_long_before_its_deadline);
 
@@ -78,7 +79,7 @@ fn an_image_that_cannot_be_pulled_is_named(case: &Case) -> Result<()> {
     expect_settled(&workspace)?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu an_image_that_cannot_be_pulled_is_named);
 
@@ -88,7 +89,7 @@ fn a_runtime_class_that_is_missing_is_named(case: &Case) -> Result<()> {
     expect_obstacle(&ground, &workspace, &["The runtime class does not exist", "not-there", "nvidia_runtime_class"])?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform a_runtime_class_that_is_missing_is_named);
 
@@ -104,7 +105,7 @@ fn a_node_without_the_handler_and_a_taint_are_named(case: &Case) -> Result<()> {
     expect_obstacle(&ground, &workspace, &["tainted", "dedicated=ml:NoSchedule"])?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu a_node_without_the_handler_and_a_taint_are_named);
 
@@ -120,13 +121,12 @@ fn gpus_are_waited_for_where_that_is_asked(case: &Case) -> Result<()> {
     workspace.apply()?;
     expect_settled(&workspace)?;
     workspace.destroy()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform gpus_are_waited_for_where_that_is_asked);
 
 fn a_quota_that_lets_no_pod_in_is_named(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "quota")?;
-    ground.cluster.namespace(&ground.name).create()?;
     let quota = |hard: &str| ground.kubectl(&["create", "quota", "small", &format!("--hard={hard}")]);
     quota("pods=0")?;
     let workspace = ground.workspace(case, "0.13.0", BRIEF)?;
@@ -140,6 +140,6 @@ fn a_quota_that_lets_no_pod_in_is_named(case: &Case) -> Result<()> {
     workspace.apply()?;
     expect_settled(&workspace)?;
     workspace.destroy()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu a_quota_that_lets_no_pod_in_is_named);

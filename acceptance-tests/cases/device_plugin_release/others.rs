@@ -7,7 +7,8 @@ use serde_json::json;
 use super::{ADDRESS, Ground, expect_only_timeouts, expect_settled};
 
 fn namespaces_are_made_kept_and_taken_away_as_they_belong(case: &Case) -> Result<()> {
-    let ground = Ground::new(case, "space")?;
+    let ground = Ground::bare(case, "space")?;
+    ground.make_node()?;
     let workspace = ground.workspace(case, "0.13.0", "namespace = \"default\"")?;
     let error = workspace.plan_that_fails()?.only_error()?;
     ensure!(error.says("allow_default_namespace"), "{error}");
@@ -27,7 +28,7 @@ fn namespaces_are_made_kept_and_taken_away_as_they_belong(case: &Case) -> Result
     ensure!(said.says("ConfigMap theirs") && !said.is_error(), "{said}");
     ground.kubectl(&["get", "configmap", "theirs"])?;
     assert_eq!(ground.revisions()?, Vec::<String>::new());
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu namespaces_are_made_kept_and_taken_away_as_they_belong);
 
@@ -50,10 +51,10 @@ fn a_release_that_exists_is_not_taken_over_but_imported(case: &Case) -> Result<(
     expect_only_timeouts(&second)?;
     second.destroy()?;
     // What the other state has is gone, and it plans it anew.
-    assert_eq!(first.plan()?.actions(ADDRESS).last().map(String::as_str), Some("update"));
+    assert_eq!(first.plan()?.actions(ADDRESS).last().map(String::as_str), Some("create"));
     first.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::on_one_minor!(a_release_that_exists_is_not_taken_over_but_imported);
 
@@ -87,7 +88,6 @@ harness::on_one_minor!(the_second_of_two_import_blocks_for_one_release_is_refuse
 
 fn an_object_of_others_is_refused_and_left_as_it_is(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "foreign")?;
-    ground.cluster.namespace(&ground.name).create()?;
     let theirs = json!({"apiVersion": "apps/v1", "kind": "DaemonSet",
         "metadata": {"name": ground.set(), "namespace": ground.name},
         "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {
@@ -104,7 +104,7 @@ fn an_object_of_others_is_refused_and_left_as_it_is(case: &Case) -> Result<()> {
     assert_eq!(ground.revisions()?, Vec::<String>::new());
     assert_eq!(workspace.state()?.addresses(), Vec::<String>::new());
     ground.kubectl(&["delete", "daemonset", &ground.set()])?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu an_object_of_others_is_refused_and_left_as_it_is);
 
@@ -135,7 +135,7 @@ fn another_plugin_and_nodes_of_talos_1_13_are_warned_of(case: &Case) -> Result<(
     workspace.plan()?.run.diagnostic("Talos 1.13")?;
     workspace.destroy()?;
     ground.cluster.api().delete(&format!("/api/v1/namespaces/{operator}"))?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform another_plugin_and_nodes_of_talos_1_13_are_warned_of);
 
@@ -168,12 +168,13 @@ fn a_second_release_is_kept_apart_from_the_first(case: &Case) -> Result<()> {
     expect_settled(&first)?;
     first.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu a_second_release_is_kept_apart_from_the_first);
 
 fn a_namespace_that_somebody_deleted_is_made_anew_with_all_that_was_in_it(case: &Case) -> Result<()> {
-    let ground = Ground::new(case, "deleted")?;
+    let ground = Ground::bare(case, "deleted")?;
+    ground.make_node()?;
     let workspace = ground.workspace(case, "0.17.4", "")?;
     workspace.apply()?;
     ground.cluster.kubectl(&["delete", "namespace", &ground.name])?.succeeded()?;
@@ -193,7 +194,7 @@ fn a_namespace_that_somebody_deleted_is_made_anew_with_all_that_was_in_it(case: 
     assert_eq!(ground.revisions()?, ["deployed"]);
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform a_namespace_that_somebody_deleted_is_made_anew_with_all_that_was_in_it);
 
@@ -213,6 +214,6 @@ fn a_cluster_that_appears_in_the_same_apply(case: &Case) -> Result<()> {
     ensure!(plan.actions(ADDRESS).iter().all(|action| action == "no-op"), "{:?}", plan.actions(ADDRESS));
     workspace.apply()?;
     workspace.destroy()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::on_one_minor!(a_cluster_that_appears_in_the_same_apply);

@@ -112,12 +112,13 @@ fn one_right_that_is_missing_leaves_what_was_made_in_the_state(case: &Case) -> R
     assert_eq!(ground.cluster.api().find(&ground.path(&ground.set()))?, None, "the DaemonSet of the name before");
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform one_right_that_is_missing_leaves_what_was_made_in_the_state);
 
 fn without_a_right_to_secrets_the_record_can_be_left_out(case: &Case) -> Result<()> {
-    let ground = Ground::new(case, "rights")?;
+    let ground = Ground::bare(case, "rights")?;
+    ground.make_node()?;
     let (_, kubeconfig) = user(
         &ground,
         &[
@@ -138,7 +139,7 @@ fn without_a_right_to_secrets_the_record_can_be_left_out(case: &Case) -> Result<
     // Whether the namespace is empty cannot be seen, so it is left, and that is no reason to fail.
     workspace.run(&["destroy", "-json", "-auto-approve"])?.succeeded()?.diagnostic("The namespace is left")?;
     ground.kubectl(&["get", "namespace", &ground.name])?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu without_a_right_to_secrets_the_record_can_be_left_out);
 
@@ -163,6 +164,6 @@ fn a_right_to_secrets_that_is_taken_away_is_no_dead_end(case: &Case) -> Result<(
     assert_eq!(ground.revisions()?, ["deployed"]);
     workspace.destroy()?;
     assert_eq!(ground.cluster.api().find(&ground.path(&ground.set()))?, None);
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform a_right_to_secrets_that_is_taken_away_is_no_dead_end);

@@ -42,7 +42,7 @@ fn each_minor_is_reached_from_the_one_before(case: &Case) -> Result<()> {
     assert_eq!(ground.revisions()?, [["superseded"; 7].as_slice(), &["deployed"]].concat());
     workspace.destroy()?;
     ground.expect_nothing_left()?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(tofu each_minor_is_reached_from_the_one_before);
 
@@ -196,6 +196,6 @@ fn every_value_is_taken_by_the_cluster_and_reads_back_as_it_was_given(case: &Cas
     workspace.destroy()?;
     ground.expect_nothing_left()?;
     ground.cluster.api().delete(&format!("/api/v1/namespaces/{other}"))?;
-    ground.take_node_away()
+    ground.leave()
 }
 harness::with!(terraform every_value_is_taken_by_the_cluster_and_reads_back_as_it_was_given);

@@ -316,6 +316,7 @@ impl Work<'_, '_> {
             self.applied.push(key);
             return Ok(());
         }
+        let sent = objects::without_account(sent, was);
         match objects::apply(&self.cluster, &sent, live.as_ref(), &self.limits).await {
             Ok(_) => {
                 self.memory.note(owned.clone());

@@ -24,6 +24,23 @@ pub(super) fn sendable(object: &Json, release: &Release, is_under_way: bool) -> 
     Object::new(applied).ok()
 }
 
+/// Where the pods' account stands.
+const ACCOUNT: &str = "/spec/template/spec/serviceAccountName";
+
+/// An account that the pods had and have no more is taken away in so many words. The server keeps it in an older field of
+/// the same meaning, `serviceAccount`, which nobody owns, and would bring it back from there, until it is deleted and no
+/// pod can be made.
+pub(super) fn without_account(sent: Object, was: Option<&Json>) -> Object {
+    if sent.at(ACCOUNT).is_some() || was.and_then(|was| was.pointer(ACCOUNT)).is_none() {
+        return sent;
+    }
+    let mut json = sent.clone().into_json();
+    for name in ["serviceAccountName", "serviceAccount"] {
+        json["spec"]["template"]["spec"][name] = json!("");
+    }
+    Object::new(json).unwrap_or(sent)
+}
+
 /// Where an object that is owned stands; `None` for a kind that this provider does not know.
 pub(super) fn place(owned: &Json) -> Option<ObjectRef> {
     Object::new(owned.clone()).ok()?.reference().ok()
@@ -159,6 +176,22 @@ mod tests {
         assert!(belongs(&live(json!([])), &release("r", "n")));
         assert!(!belongs(&live(json!([])), &release("r", "other")));
         assert!(!belongs(&live(json!([])), &release("other", "n")));
+    }
+
+    #[test]
+    fn an_account_that_the_pods_have_no_more_is_taken_away_in_both_of_its_fields() {
+        let set = |pod: Json| {
+            json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "a"},
+            "spec": {"template": {"spec": pod}}})
+        };
+        let sent = |pod: Json, was: Json| {
+            without_account(Object::new(set(pod)).unwrap(), Some(&set(was))).at("/spec/template/spec").cloned()
+        };
+        let (with, without) = (json!({"serviceAccountName": "a"}), json!({"hostPID": true}));
+        let taken = json!({"hostPID": true, "serviceAccountName": "", "serviceAccount": ""});
+        assert_eq!(sent(without.clone(), with.clone()), Some(taken));
+        assert_eq!(sent(without.clone(), without.clone()), Some(without), "what others have set is theirs");
+        assert_eq!(sent(with.clone(), with.clone()), Some(with));
     }
 
     #[test]
