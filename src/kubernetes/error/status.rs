@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
 
-use super::{Cause, Error, ErrorKind, FieldConflict, Place};
+use super::{Call, Cause, Error, ErrorKind, FieldConflict, Place};
 
 /// How RBAC refuses a role or a binding that gives more than its maker has.
 const GRANTS: &str = "is attempting to grant RBAC permissions not currently held";
@@ -111,6 +111,16 @@ impl Answer<'_> {
                 rights.trim_matches([':', '\n', ' ']).chars().take(QUOTED).collect::<String>().replace('\n', ", ");
             return ErrorKind::Escalation { user: user.map(ToOwned::to_owned), said };
         }
+        // For the right to create, which an apply needs for an object that is not there, older servers (seen with 1.30) refuse
+        // without a word.
+        if message.trim_end().ends_with(" is forbidden:") && self.place.call == Call::Apply {
+            return ErrorKind::Forbidden {
+                user: None,
+                verb: Call::Create.verb().to_owned(),
+                resource: self.place.resource.clone(),
+                namespace: self.place.namespace.clone(),
+            };
+        }
         let anonymous = message.starts_with("forbidden: ") || message.contains(" is forbidden: User \"");
         if !anonymous && !message.contains(" cannot ") {
             return ErrorKind::Admission { by: admission(message), said: self.said() };
@@ -204,7 +214,6 @@ fn admission(message: &str) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::Call;
     use super::*;
 
     fn place() -> Place {
@@ -241,6 +250,11 @@ mod tests {
             kind(403, &status("Forbidden", message, json!({}))),
             forbidden("create", "runtimeclasses.node.k8s.io", None)
         );
+        let wordless = "runtimeclasses.node.k8s.io \"nvidia\" is forbidden: ";
+        let ErrorKind::Forbidden { verb, resource, .. } = kind(403, &status("Forbidden", wordless, json!({}))) else {
+            panic!()
+        };
+        assert_eq!((verb.as_str(), resource.as_str()), ("create", "runtimeclasses.node.k8s.io"));
         let message =
             "pods is forbidden: User \"jane\" cannot list resource \"pods\" in API group \"\" in the namespace \"gpu\"";
         assert_eq!(kind(403, &status("Forbidden", message, json!({}))), forbidden("list", "pods", Some("gpu")));
