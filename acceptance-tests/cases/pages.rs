@@ -62,7 +62,7 @@ const BLOCKS: [(&str, &str, Proof); 14] = [
 ];
 
 /// Commands as they stand in sentences, beside those of `followed::LOOKS`.
-const COMMANDS: [(&str, Proof); 27] = [
+const COMMANDS: [(&str, Proof); 28] = [
     ("make test", Proof::Workflow),
     ("make proof", Proof::Workflow),
     ("make picture", Proof::Workflow),
@@ -89,6 +89,10 @@ const COMMANDS: [(&str, Proof); 27] = [
     ("terraform apply -replace='talos_nvidia_node_patch.gpu[\"10.0.0.5\"]'", UPGRADED),
     ("terraform apply -target=…", Proof::Run(steps::what_the_provider_block_waits_for_is_applied_first)),
     ("terraform state rm", Proof::Run(steps::a_machine_that_was_replaced_is_removed_from_the_state_and_applied_anew)),
+    (
+        "terraform state rm ADDRESS",
+        Proof::Run(runtime_class::imports::the_second_of_two_import_blocks_for_one_object_is_refused),
+    ),
     (
         "terraform import ADDRESS NODE",
         Proof::Run(the_guide::a_node_that_is_patched_already_is_imported_and_its_plan_is_empty),

@@ -2,7 +2,7 @@
 
 mod answers;
 mod endings;
-mod imports;
+pub(crate) mod imports;
 
 use std::path::Path;
 

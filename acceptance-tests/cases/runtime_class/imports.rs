@@ -37,7 +37,7 @@ fn import_block(address: &str, name: &str) -> String {
     format!("import {{\n  to = {address}\n  id = \"{name}\"\n}}\n")
 }
 
-fn the_second_of_two_import_blocks_for_one_object_is_refused(case: &Case) -> Result<()> {
+pub(crate) fn the_second_of_two_import_blocks_for_one_object_is_refused(case: &Case) -> Result<()> {
     let cluster = case.cluster()?;
     let name = cluster.unique("blocks");
     create(cluster, &name, json!({}))?;
