@@ -10,7 +10,7 @@ use http::{Request, Response, StatusCode};
 use k8s_openapi::jiff::Timestamp;
 use kube::client::Body;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -35,12 +35,17 @@ const GRACE: Duration = Duration::from_secs(3);
 /// The most that an answer may be long; a list of 500 large objects is a hundredth of it.
 pub(crate) const LARGEST: usize = 256 << 20;
 
+/// How many answers are waited for at once; watches do not count. Each takes a connection, and a TLS handshake costs both
+/// sides more than a request: a plan of 50 releases, ten at a time with all their objects, would make 61 of them.
+const AT_ONCE: usize = 20;
+
 /// The way to one server. The client is made at the first call.
 pub(crate) struct Line {
     pub(crate) server: Server,
     client: Mutex<Option<Held>>,
     /// When it, or a connection to it, was last lost.
     lost: std::sync::Mutex<Option<Instant>>,
+    turns: Semaphore,
 }
 
 /// A client and what it was made with.
@@ -75,7 +80,7 @@ impl Answer {
 
 impl Line {
     pub(crate) fn new(server: Server) -> Self {
-        Self { server, client: Mutex::new(None), lost: std::sync::Mutex::new(None) }
+        Self { server, client: Mutex::new(None), lost: std::sync::Mutex::new(None), turns: Semaphore::new(AT_ONCE) }
     }
 
     /// Where a call on one object is made.
@@ -141,6 +146,8 @@ impl Line {
     }
 
     async fn answer(&self, place: &Place, request: Result<Request<Vec<u8>>, String>) -> Result<Answer, Error> {
+        // Until the whole answer is there: the connection is taken for as long. Nobody closes the semaphore.
+        let _turn = self.turns.acquire().await.ok();
         let (parts, body) = self.send(place, request).await?.into_parts();
         let body = collect(body, LARGEST).await.map_err(|error| of_failure(&error, place.clone()))?;
         if parts.status.is_success() {

@@ -156,3 +156,20 @@ async fn calls_share_their_connections() {
     administrator().get(&nvidia(), &limits()).await.unwrap();
     assert_eq!(proxy.connections(), 1);
 }
+
+#[tokio::test]
+async fn many_calls_at_once_take_a_few_connections() {
+    let proxy = shared().proxy().unwrap();
+    let (room, wanted, limits) = (over(proxy.kubeconfig()), nvidia(), limits());
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let (room, wanted, limits) = (room.clone(), wanted.clone(), limits.clone());
+            tokio::spawn(async move { room.get(&wanted, &limits).await })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    let made = proxy.connections();
+    assert!((2..=20).contains(&made), "{made} connections");
+}
