@@ -25,8 +25,10 @@ pub(crate) struct Environment {
     /// The certificate of the client in PEM. Without it the connection is plaintext (`TF_DISABLE_PLUGIN_TLS`).
     pub(crate) client_certificate: Option<String>,
     /// Where the socket goes.
+    #[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "Windows listens on a port"))]
     pub(crate) socket_directory: PathBuf,
     /// Group that may connect, by number or name.
+    #[cfg_attr(all(not(unix), not(test)), expect(dead_code, reason = "Windows listens on a port"))]
     pub(crate) socket_group: Option<String>,
     /// The client asks whether more connections fit through this one. It also makes the line one field longer, which
     /// older clients cannot read.
