@@ -170,6 +170,7 @@ async fn many_calls_at_once_take_a_few_connections() {
     for call in calls {
         call.await.unwrap().unwrap();
     }
+    // A connection is free a moment after its answer is there, so a few more are made than answers are waited for.
     let made = proxy.connections();
-    assert!((2..=20).contains(&made), "{made} connections");
+    assert!((2..=40).contains(&made), "{made} connections");
 }
