@@ -150,10 +150,16 @@ impl Ground {
     }
 }
 
-/// There is nothing to do. Only where there is, which is a failure, is the plan shown too: that is another command.
+/// There is nothing to do, with and without a refresh. Only where there is, which is a failure, is the plan shown too: that
+/// is another command.
 pub(crate) fn expect_settled(workspace: &Workspace) -> Result<()> {
-    let run = workspace.run(&["plan", "-json", "-detailed-exitcode"])?.succeeded()?;
-    if run.code == Some(0) { Ok(()) } else { workspace.plan()?.expect_empty() }
+    for refresh in ["-refresh=true", "-refresh=false"] {
+        let run = workspace.run(&["plan", "-json", "-detailed-exitcode", refresh])?.succeeded()?;
+        if run.code != Some(0) {
+            return workspace.plan_with(&[refresh])?.expect_empty().context(refresh);
+        }
+    }
+    Ok(())
 }
 
 /// After an import: the timeouts are of the configuration alone, and storing them writes nothing to the cluster.
@@ -161,8 +167,7 @@ pub(crate) fn expect_only_timeouts(workspace: &Workspace) -> Result<()> {
     let changed = workspace.plan()?.changed_paths(ADDRESS);
     ensure!(changed.iter().all(|path| path.starts_with("timeouts")), "{changed:?}");
     workspace.apply()?;
-    expect_settled(workspace)?;
-    workspace.plan_with(&["-refresh=false"])?.expect_empty().context("without refresh")
+    expect_settled(workspace)
 }
 
 pub(crate) fn it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away(case: &Case) -> Result<()> {
@@ -180,8 +185,7 @@ pub(crate) fn it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away(case
     let state = workspace.state()?;
     assert_eq!(state.values(ADDRESS)?["revision"], 1);
     assert_eq!(state.values(ADDRESS)?["app_version"], "0.13.0");
-    workspace.plan()?.expect_empty().context("with refresh")?;
-    workspace.plan_with(&["-refresh=false"])?.expect_empty().context("without refresh")?;
+    expect_settled(&workspace)?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;
     ground.leave()
