@@ -158,6 +158,19 @@ pub struct Version {
     pub minor: Option<(u64, u64)>,
 }
 
+impl Version {
+    /// Of the answer to `/version`. A server that was built without the two numbers, as one from source may be, says them
+    /// in its tag alone.
+    fn of(answer: &Value) -> Self {
+        let text = |field: &str| answer.get(field).and_then(Value::as_str).unwrap_or_default();
+        let number = |digits: &str| digits.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().ok();
+        let tag = text("gitVersion");
+        let mut parts = tag.trim_start_matches('v').split('.').map(number);
+        let of_tag = parts.next().flatten().zip(parts.next().flatten());
+        Self { tag: tag.to_owned(), minor: number(text("major")).zip(number(text("minor"))).or(of_tag) }
+    }
+}
+
 /// How many objects a list asks for at once.
 const PAGE: u32 = 500;
 
@@ -190,14 +203,7 @@ impl Cluster {
         let place = self.0.place_of_server(Call::Version);
         let request = || Request::get("/version").body(Vec::new()).map_err(|error| error.to_string());
         let json = self.0.ask(&place, limits, request).await?.json(&place)?;
-        let number = |field: &str| {
-            let digits = json.get(field).and_then(Value::as_str).unwrap_or_default();
-            digits.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u64>().ok()
-        };
-        Ok(Version {
-            tag: json.get("gitVersion").and_then(Value::as_str).unwrap_or_default().to_owned(),
-            minor: number("major").zip(number("minor")),
-        })
+        Ok(Version::of(&json))
     }
 
     /// An object; `None` when the server says that there is none of that name.
@@ -400,5 +406,23 @@ impl Answer {
     fn object(self, place: &Place) -> Result<Object, Error> {
         Object::new(self.json(place)?)
             .map_err(|why: NotAnObject| Error::new(place.clone(), ErrorKind::Malformed(why.to_string())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Version;
+
+    #[test]
+    fn the_minor_is_of_the_numbers_or_else_of_the_tag() {
+        for (answer, minor) in [
+            (json!({"major": "1", "minor": "30+", "gitVersion": "v1.30.14-eks-1"}), Some((1, 30))),
+            (json!({"major": "", "minor": "", "gitVersion": "v1.30.14"}), Some((1, 30))),
+            (json!({"gitVersion": "unknown"}), None),
+        ] {
+            assert_eq!(Version::of(&answer).minor, minor, "{answer}");
+        }
     }
 }
