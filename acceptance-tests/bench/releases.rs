@@ -1,5 +1,5 @@
 //! What a plan that changes nothing costs with 1 and 50 releases, each in a namespace of its own on a real API server,
-//! beside as many `terraform_data`; how many requests and connections it took, as a front and a proxy before that server
+//! beside as many `terraform_data` and the same releases of a provider that does nothing; how many requests and connections it took, as a front and a proxy before that server
 //! count them; and what the same look costs with `helm get manifest` and `kubectl diff`.
 
 use std::fs;
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use harness::{Case, Cli, Cluster, Helm, Minor, Workspace, main_tf_over};
 
 use crate::classes::server_time;
+use crate::nothing::Twin;
 use crate::plans::quiet_plan;
 use crate::{Figure, median, say};
 
@@ -26,6 +27,8 @@ const CONNECTIONS: u32 = 20;
 struct Measured {
     releases: f64,
     plain: f64,
+    /// The same releases of a provider that does nothing.
+    idle: f64,
     helm: f64,
     /// What the API server itself worked during one plan, on the same cores.
     server: f64,
@@ -40,11 +43,12 @@ pub(crate) fn measure(binary: &Path) -> Result<Vec<Figure>> {
         Cli::Terraform.version()?
     ));
     say(&format!(
-        "{:>8} {:>9} {:>14} {:>7} {:>12} {:>22} {:>17} {:>12}",
+        "{:>8} {:>9} {:>14} {:>7} {:>12} {:>12} {:>22} {:>17} {:>12}",
         "releases",
         "plan",
         "terraform_data",
         "ratio",
+        "done nothing",
         "server's CPU",
         "helm and kubectl diff",
         "requests/release",
@@ -57,8 +61,8 @@ pub(crate) fn measure(binary: &Path) -> Result<Vec<Figure>> {
         // One more request for all of them: the versions of the nodes.
         let each = f64::from(measured.requests - 1) / f64::from(size);
         say(&format!(
-            "{size:>8} {:>9.0} {:>14.0} {ratio:>7.2} {:>12.0} {:>22.0} {each:>17.2} {:>12}",
-            measured.releases, measured.plain, measured.server, measured.helm, measured.connections
+            "{size:>8} {:>9.0} {:>14.0} {ratio:>7.2} {:>12.0} {:>12.0} {:>22.0} {each:>17.2} {:>12}",
+            measured.releases, measured.plain, measured.idle, measured.server, measured.helm, measured.connections
         ));
         figures.extend(judged(size, &measured));
     }
@@ -90,6 +94,7 @@ fn judged(size: u32, measured: &Measured) -> Vec<Figure> {
     ];
     if size > 1 {
         figures.push(times("terraform_data", measured.releases / measured.plain, AIM));
+        figures.push(times("doing nothing", measured.releases / measured.idle, 2.0));
     }
     figures
 }
@@ -102,23 +107,27 @@ fn one_size(binary: &Path, size: u32) -> Result<Measured> {
     releases.apply().context("apply")?;
     plain.apply()?;
     let objects = objects(&releases)?;
+    let twin = Twin::of(&releases)?;
     let diffs = Diffs::new(&case, &cluster, size)?;
 
     quiet_plan(&releases, &[])?;
     diffs.look(1)?;
     // In turns, so that a machine that is busy for a while is busy for all three.
     let (mut with, mut beside, mut helm, mut server) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut idle = Vec::new();
     for _ in 0..PLANS {
         let before = server_time(&cluster)?;
         with.push(quiet_plan(&releases, &[])?);
         server.push(server_time(&cluster)? - before);
         beside.push(quiet_plan(&plain, &[])?);
+        idle.push(quiet_plan(&twin.workspace, &[])?);
         helm.push(diffs.look(size)?);
     }
     let (requests, connections) = traffic(&cluster, &releases, size)?;
     Ok(Measured {
         releases: median(with),
         plain: median(beside),
+        idle: median(idle),
         helm: median(helm),
         server: median(server),
         objects,
