@@ -109,6 +109,19 @@ fn expect_credentials_refused(case: &Case, talosconfig: &str, says: &[&str]) -> 
     expect_bytes(&node, &untouched)
 }
 
+/// Terraform passes on the names that it knows, of an object in the provider block, and says nothing of others.
+fn a_misspelt_name_in_the_provider_block_is_thought_of(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let misspelt = harness::main_tf(&node, &patch("")).replace("config_path", "talosconfig");
+    let error = case.workspace(&misspelt)?.plan_that_fails()?.only_error()?;
+    assert_eq!(error.summary, "The Talos client configuration cannot be used");
+    for part in ["no talosconfig was found", "config_path", "TALOSCONFIG", "check its spelling"] {
+        assert!(error.says(part), "{part:?} is not in\n{error}");
+    }
+    Ok(())
+}
+harness::on!(a_misspelt_name_in_the_provider_block_is_thought_of: 13 on_talos_1_13);
+
 fn a_certificate_of_another_authority(case: &Case) -> Result<()> {
     expect_credentials_refused(case, "talosconfig-wrong-ca", &["10.0.0.5", "certificate"])
 }

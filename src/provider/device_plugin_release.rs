@@ -31,6 +31,7 @@ mod schema;
 mod signs;
 #[cfg(test)]
 mod snapshots;
+pub(crate) mod standing;
 mod values;
 pub(crate) mod versions;
 pub(crate) mod wait;

@@ -13,11 +13,15 @@ pub(crate) mod two_addresses;
 use std::{error::Error as _, time::Duration};
 
 use plugin::{Diagnostics, Path};
+use talos::config::ConfigProblem;
 
 /// The attributes that messages point at.
 fn on(attribute: &str) -> Path {
     Path::attribute(attribute)
 }
+
+/// What ends the advice where a part of the provider block that would say more is not there.
+pub(crate) const MISSPELT: &str = " If the provider block names it already, check its spelling: Terraform drops a name that is not known there without a word.";
 
 /// A call to a node that failed, with its cause and the next step.
 pub(crate) fn failed_call(error: &talos::Error) -> String {
@@ -96,7 +100,11 @@ impl Say<'_> {
         self.error(
             Path::root(),
             "The Talos client configuration cannot be used",
-            format!("Node {node} cannot be asked: {text}"),
+            format!(
+                "Node {node} cannot be asked: {text}. {}{}",
+                error.next_step(),
+                if matches!(error.problem(), ConfigProblem::NotFound { .. }) { MISSPELT } else { "" }
+            ),
         );
     }
 

@@ -112,7 +112,7 @@ async fn carry_out(
         say,
     };
     if let Err(stopped) = work.run().await {
-        work.say.stopped(&stopped, span);
+        work.say.stopped(&stopped, span, work.is_create);
         work.say_how_far();
     }
     for object in &work.memory.objects {

@@ -43,7 +43,7 @@ pub(super) async fn delete(
     match work.run(Manner::of(&prior).writes_record).await {
         Ok(()) => None,
         Err(stopped) => {
-            work.say.stopped(&stopped, span);
+            work.say.stopped(&stopped, span, false);
             Some(Applied { state: prior, private: memory.to_private() })
         }
     }

@@ -36,14 +36,43 @@ pub(crate) enum Obstacle {
     Unscheduled { pod: String, message: String },
 }
 
+/// For how long the wait goes on over something that stands in its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It stays until somebody changes the namespace or the configuration: not at all.
+    None,
+    /// Somebody may be at it, or the same apply: a quota is raised, an image pushed, a runtime class made, a container
+    /// runtime restarted. For a while, so that it is said long before the deadline.
+    Some,
+    /// It goes as nodes come: they join, are labelled, lose the taint of their start, load the driver. To the deadline;
+    /// the plan has warned of it already where it could be seen there.
+    All,
+}
+
 impl Obstacle {
-    /// Whether it stays until somebody changes the namespace or the configuration: nothing that comes by itself, such as
-    /// a node, a label, an image or a runtime class that another resource makes, takes it away.
-    pub(super) fn is_hopeless(&self) -> bool {
+    pub(super) fn patience(&self) -> Patience {
         match self {
-            Self::PodSecurity { .. } => true,
-            Self::Image { message, .. } => message.contains("InvalidImageName"),
-            _ => false,
+            Self::PodSecurity { .. } => Patience::None,
+            Self::Image { message, .. } if message.contains("InvalidImageName") => Patience::None,
+            Self::Quota { .. }
+            | Self::RuntimeClass { .. }
+            | Self::Refused { .. }
+            | Self::Handler { .. }
+            | Self::Image { .. }
+            | Self::Mount { .. } => Patience::Some,
+            Self::NoNode { .. } | Self::Tainted { .. } | Self::Crash { .. } | Self::Unscheduled { .. } => Patience::All,
+        }
+    }
+
+    /// Whether both are the same thing, whose message may differ from one attempt to the next.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Image { node, image, .. }, Self::Image { node: there, image: that, .. }) => {
+                (node, image) == (there, that)
+            }
+            (Self::Handler { node, .. }, Self::Handler { node: there, .. })
+            | (Self::Mount { node, .. }, Self::Mount { node: there, .. }) => node == there,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
 }
@@ -61,7 +90,8 @@ pub(super) struct Scene<'a> {
 
 /// What stands in the way, each thing once: first what lets no pod exist, then what lets none start.
 pub(super) fn obstacles(scene: Scene<'_>) -> Vec<Obstacle> {
-    let mut found: Vec<Obstacle> = scene.events.iter().filter_map(refused).collect();
+    let mut found: Vec<Obstacle> =
+        if lacks_pods(scene) { scene.events.iter().filter_map(refused).collect() } else { Vec::new() };
     found.extend(placement(scene));
     found.extend(scene.pods.iter().filter_map(unscheduled));
     found.extend(scene.events.iter().filter_map(|event| kept_from_starting(scene, event)));
@@ -88,6 +118,12 @@ fn text<'a>(value: &'a Json, pointer: &str) -> &'a str {
 
 fn items<'a>(value: &'a Json, pointer: &str) -> &'a [Json] {
     value.pointer(pointer).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Whether a pod is missing. Where none is, a refusal is an old story: events outlive what they tell of.
+fn lacks_pods(scene: Scene<'_>) -> bool {
+    let desired = scene.daemon_set.pointer("/status/desiredNumberScheduled").and_then(Json::as_u64);
+    desired.is_none_or(|desired| (scene.pods.len() as u64) < desired)
 }
 
 /// The controller could not create a pod.
@@ -148,8 +184,15 @@ fn unscheduled(pod: &Json) -> Option<Obstacle> {
     })
 }
 
-/// The kubelet could not make the pod's sandbox or volumes. Only for pods that still do not run.
+/// The kubelet could not make the pod's sandbox or volumes. Only for pods that still do not run, and only the last word
+/// about each: after it the kubelet may have got further.
 fn kept_from_starting(scene: Scene<'_>, event: &Json) -> Option<Obstacle> {
+    let is_later = |other: &Json| {
+        text(other, "/involvedObject/name") == text(event, "/involvedObject/name") && time(other) > time(event)
+    };
+    if scene.events.iter().any(is_later) {
+        return None;
+    }
     let pod = scene.pods.iter().find(|pod| {
         text(pod, "/metadata/name") == text(event, "/involvedObject/name") && text(pod, "/status/phase") != "Running"
     })?;
@@ -162,6 +205,12 @@ fn kept_from_starting(scene: Scene<'_>, event: &Json) -> Option<Obstacle> {
         "FailedMount" | "FailedAttachVolume" => Some(Obstacle::Mount { node, message }),
         _ => None,
     }
+}
+
+/// When an event was last seen, as RFC 3339 in UTC, which sorts as text does.
+fn time(event: &Json) -> &str {
+    let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime"].map(|pointer| text(event, pointer));
+    times.into_iter().find(|time| !time.is_empty()).unwrap_or_default()
 }
 
 /// Containers that wait for something that does not come.
@@ -306,6 +355,25 @@ mod tests {
         let mut running = starting();
         running["status"]["phase"] = json!("Running");
         assert_eq!(found(1, vec![running], vec![event("FailedMount", "was long ago")], vec![]), []);
+    }
+
+    #[test]
+    fn an_event_that_was_followed_by_better_ones_is_an_old_story() {
+        let starting = || pod(json!({ "waiting": { "reason": "ContainerCreating" } }));
+        let at = |reason: &str, message: &str, time: &str| {
+            let mut event = event(reason, message);
+            event["lastTimestamp"] = json!(time);
+            event
+        };
+        let failed = at("FailedCreatePodSandBox", "no runtime for \"nvidia\" is configured", "2026-01-01T00:00:09Z");
+        let pulling = |time: &str| at("Pulling", "Pulling image", time);
+        let with = |other: Json| found(1, vec![starting()], vec![failed.clone(), other], vec![]);
+        assert_eq!(with(pulling("2026-01-01T00:00:10Z")), []);
+        assert!(matches!(&with(pulling("2026-01-01T00:00:08Z"))[..], [Obstacle::Handler { .. }]));
+
+        let refusal = event("FailedCreate", "pods \"a\" is forbidden: exceeded quota: q");
+        assert_eq!(found(1, vec![starting()], vec![refusal.clone()], vec![]), []);
+        assert!(matches!(&found(2, vec![starting()], vec![refusal], vec![])[..], [Obstacle::Quota { .. }]));
     }
 
     #[test]

@@ -1,10 +1,8 @@
 //! Waiting until a release runs: each DaemonSet by the rules of kstatus, then the nodes on which the plugin is ready, then
 //! the GPUs that they offer.
 //!
-//! What stands in the way is logged when it becomes visible. Most of it can heal without a hand on this release: a node
-//! joins or is labelled, an extension is installed, an image is pushed, a runtime class is made in the same apply. Those
-//! are waited for until the deadline. What stays until somebody changes the namespace or the configuration ends the wait
-//! once it was seen twice.
+//! What stands in the way is logged when it becomes visible, and ends the wait long before its deadline where waiting does
+//! not help: `standing` has the rule, `obstacles` says for each thing how much patience it deserves.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -16,11 +14,13 @@ use std::{
 
 use kubernetes::{Cluster, Error, ErrorKind, Kind, Limits, Object, ObjectRef, Selection};
 use serde_json::Value as Json;
+use tokio::time::Instant;
 
 use super::{
     objects,
     obstacles::{self, Obstacle, Scene},
     rollout::{Progress, Rollout},
+    standing::{Ending, Standing},
     wanted::{Manner, WaitFor},
 };
 
@@ -33,8 +33,8 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Why a release does not run.
 #[derive(Debug)]
 pub(crate) enum NotReady {
-    /// The deadline passed, or what stands in the way stays: a DaemonSet, its numbers, the nodes asked for.
-    Pods { at: ObjectRef, rollout: Rollout, least: u64, obstacles: Vec<Obstacle>, is_hopeless: bool },
+    /// A DaemonSet, its numbers, the nodes asked for, what stands in the way, and what ended the wait.
+    Pods { at: ObjectRef, rollout: Rollout, least: u64, obstacles: Vec<Obstacle>, ending: Ending },
     /// The plugin runs on these nodes, and fewer than asked for offer GPUs.
     Gpus { nodes: Vec<String>, offering: u64, least: u64 },
     /// The cluster could not be asked how it goes on, or the user asked to stop.
@@ -87,7 +87,7 @@ impl Wait<'_> {
     async fn rolled_out(&self, at: &ObjectRef, least: u64) -> Result<(), NotReady> {
         let last: Mutex<Option<Object>> = Mutex::new(None);
         let mut said: Vec<Obstacle> = Vec::new();
-        let mut hopeless_before: Vec<Obstacle> = Vec::new();
+        let mut standing = Standing::over(self.limits.deadline.saturating_duration_since(Instant::now()));
         let ended = {
             let follow = self.cluster.wait_for(at, self.limits, |live| {
                 *lock(&last) = live.cloned();
@@ -101,39 +101,37 @@ impl Wait<'_> {
             loop {
                 tokio::select! {
                     biased;
-                    ended = &mut follow => break Some(ended),
+                    ended = &mut follow => break Err(ended),
                     () = tokio::time::sleep(BEAT) => {}
                 }
                 let Some(seen) = lock(&last).clone() else { continue };
                 let found = tokio::select! {
                     biased;
-                    ended = &mut follow => break Some(ended),
+                    ended = &mut follow => break Err(ended),
                     found = self.obstacles(&seen, true) => found,
                 };
                 for obstacle in found.iter().filter(|obstacle| !said.contains(obstacle)) {
                     log(at, obstacle);
                 }
-                let hopeless: Vec<Obstacle> = found.iter().filter(|one| one.is_hopeless()).cloned().collect();
-                if hopeless.iter().any(|one| hopeless_before.contains(one)) {
-                    break None;
+                if let Some(ending) = standing.note(&found, Instant::now()) {
+                    break Ok(ending);
                 }
                 said.extend(found);
-                hopeless_before = hopeless;
             }
         };
-        let is_hopeless = ended.is_none();
-        match ended {
-            Some(Ok(())) => return Ok(()),
-            Some(Err(error)) if *error.kind() != ErrorKind::DeadlineExceeded => return Err(NotReady::Call(error)),
-            Some(Err(_)) | None => {}
-        }
+        let ending = match ended {
+            Ok(ending) => ending,
+            Err(Ok(())) => return Ok(()),
+            Err(Err(error)) if *error.kind() != ErrorKind::DeadlineExceeded => return Err(NotReady::Call(error)),
+            Err(Err(_)) => Ending::Deadline,
+        };
         let seen = lock(&last).clone();
         let (mut obstacles, mut rollout) = (Vec::new(), Rollout::default());
         if let Some(seen) = seen {
             rollout = Rollout::of(&Json::Object(seen.fields().clone()));
-            obstacles = self.obstacles(&seen, is_hopeless).await;
+            obstacles = self.obstacles(&seen, ending != Ending::Deadline).await;
         }
-        Err(NotReady::Pods { at: at.clone(), rollout, least, obstacles, is_hopeless })
+        Err(NotReady::Pods { at: at.clone(), rollout, least, obstacles, ending })
     }
 
     /// What stands in the way of a DaemonSet now. What cannot be read is left out.

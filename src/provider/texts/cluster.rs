@@ -2,10 +2,14 @@
 
 use std::{error::Error as _, time::Duration};
 
-use kubernetes::{Error, ErrorKind, ObjectRef, SettingsError, error::FieldConflict, settings::Field};
+use kubernetes::{
+    Error, ErrorKind, ObjectRef, SettingsError,
+    error::FieldConflict,
+    settings::{Field, SettingsProblem},
+};
 use plugin::{Diagnostics, Path};
 
-use super::{list, span, two_addresses};
+use super::{MISSPELT, list, span, two_addresses};
 use crate::clusters::{MANAGER, NoCluster};
 
 /// A call that failed, with its cause and the next step.
@@ -252,7 +256,8 @@ const BY_A_PLAN: &str = "A plan does so: it reads what is there now, and shows w
 
 fn bad_settings(error: &SettingsError) -> String {
     let at = error.field().and_then(attribute).map(|name| format!(" (kubernetes.{name})")).unwrap_or_default();
-    format!("{error}{at}. {}", error.next_step())
+    let misspelt = if matches!(error.problem(), SettingsProblem::NotConfigured { .. }) { MISSPELT } else { "" };
+    format!("{error}{at}. {}{misspelt}", error.next_step())
 }
 
 /// The attribute of the provider block that a field is given by; none where only a kubeconfig has it.

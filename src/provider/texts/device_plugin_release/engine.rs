@@ -14,6 +14,7 @@ use crate::{
         manifest::Key,
         namespace,
         records::{Busy, NoRecords},
+        standing::Ending,
         wait::NotReady,
     },
     texts::{
@@ -181,8 +182,8 @@ impl<'a> Say<'a> {
 
     // Apply.
 
-    /// Why an apply or a destroy did not end as it should.
-    pub(crate) fn stopped(&mut self, stopped: &Stopped, limit: Duration) {
+    /// Why an apply or a destroy did not end as it should. Of a create Terraform taints what it leaves.
+    pub(crate) fn stopped(&mut self, stopped: &Stopped, limit: Duration, is_create: bool) {
         match stopped {
             Stopped::Call(error) => self.call(error, "The apply of the release at", limit),
             Stopped::Records(why) => self.no_records(why, "Reading", limit),
@@ -194,7 +195,7 @@ impl<'a> Say<'a> {
             Stopped::Busy(busy) => self.busy(busy),
             Stopped::AtWork { secret, status } => self.at_work(secret, status),
             Stopped::NoNamespace => self.no_namespace(true),
-            Stopped::NotReady(not_ready) => self.not_ready(not_ready, limit),
+            Stopped::NotReady(not_ready) => self.not_ready(not_ready, limit, is_create),
         }
     }
 
@@ -306,20 +307,27 @@ impl<'a> Say<'a> {
         );
     }
 
-    fn not_ready(&mut self, not_ready: &NotReady, limit: Duration) {
+    fn not_ready(&mut self, not_ready: &NotReady, limit: Duration, is_create: bool) {
         match not_ready {
             NotReady::Call(error) => self.call(error, "Waiting for the pods of", limit),
-            NotReady::Pods { at, rollout, least, obstacles, is_hopeless } => {
-                let when = if *is_hopeless {
-                    "This does not pass by itself, so it was not waited for any longer".to_owned()
-                } else {
-                    format!("Waited for {}", span(limit))
+            NotReady::Pods { at, rollout, least, obstacles, ending } => {
+                let when = match ending {
+                    Ending::Deadline => format!("Waited for {}", span(limit)),
+                    Ending::Hopeless => "This does not pass by itself, so it was not waited for any longer".to_owned(),
+                    Ending::Stood(stood) => format!(
+                        "It was not waited for any longer, since something has stood in the way for {} on end, a third of the time that there was; a longer timeout gives it more",
+                        span(Duration::from_secs(stood.as_secs()))
+                    ),
                 };
                 let numbers = format!(
                     "{at}: {} of {} pods ready, {} of them of the newest revision; ready on at least {least} nodes is asked for.",
                     rollout.ready, rollout.desired, rollout.updated
                 );
-                let after = "The objects are in the cluster and in the state; what stands in the way can be mended, and the next apply goes on.";
+                let after = if is_create {
+                    "The objects are in the cluster and in the state, where Terraform marks them as tainted. Mend what stands in the way; the next apply then makes them anew, or, after `terraform untaint` with this resource's address, goes on from what is there."
+                } else {
+                    "The objects are in the cluster and in the state. Mend what stands in the way; the next apply goes on from there."
+                };
                 if obstacles.is_empty() {
                     let detail = format!(
                         "{numbers} {when}, and the cluster shows no reason. See `kubectl describe daemonset --namespace {} {}`. {after}",

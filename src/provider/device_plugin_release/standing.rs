@@ -1,0 +1,92 @@
+//! How long each thing has stood in the way of the pods, and whether that ends the wait. Pure: the time is given.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::obstacles::{Obstacle, Patience};
+
+/// What somebody may be at work on may stand for this part of the time that there is.
+const PART: u32 = 3;
+
+/// Why a wait is over although the pods do not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The deadline passed.
+    Deadline,
+    /// What stands in the way does not pass by itself.
+    Hopeless,
+    /// It has stood for so long that it will not pass before the deadline either.
+    Stood(Duration),
+}
+
+/// What stands in the way without a break, and since when.
+#[derive(Debug)]
+pub(super) struct Standing {
+    since: Vec<(Obstacle, Instant)>,
+    allowed: Duration,
+}
+
+impl Standing {
+    /// For a wait that may take so long.
+    pub(super) fn over(wait: Duration) -> Self {
+        Self { since: Vec::new(), allowed: wait / PART }
+    }
+
+    /// Notes what a look has found. `Some` when the wait is over: one look alone never ends it, since it may be of a moment
+    /// in which things were on their way.
+    pub(super) fn note(&mut self, found: &[Obstacle], now: Instant) -> Option<Ending> {
+        let known = |one: &Obstacle| self.since.iter().find(|(known, _)| known.is_same(one)).map(|(_, since)| *since);
+        let noted: Vec<_> = found.iter().map(|one| (one.clone(), known(one))).collect();
+        let ending = noted.iter().find_map(|(one, since)| self.ending(one, now.duration_since((*since)?)));
+        self.since = noted.into_iter().map(|(one, since)| (one, since.unwrap_or(now))).collect();
+        ending
+    }
+
+    fn ending(&self, one: &Obstacle, stood: Duration) -> Option<Ending> {
+        match one.patience() {
+            Patience::None => Some(Ending::Hopeless),
+            Patience::Some if stood >= self.allowed => Some(Ending::Stood(stood)),
+            Patience::Some | Patience::All => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(message: &str) -> Obstacle {
+        Obstacle::Image { node: "gpu-1".into(), image: "i:1".into(), message: message.into() }
+    }
+
+    /// What each look ends with, a minute apart, of a wait of ten minutes.
+    fn looks(looks: &[&[Obstacle]]) -> Vec<Option<Ending>> {
+        let (mut standing, began) = (Standing::over(Duration::from_secs(600)), Instant::now());
+        let minutes = (0_u32..).map(|minute| began + Duration::from_secs(60) * minute);
+        looks.iter().zip(minutes).map(|(found, now)| standing.note(found, now)).collect()
+    }
+
+    #[test]
+    fn what_stays_ends_the_wait_when_it_is_seen_again() {
+        let refused = Obstacle::PodSecurity { message: "violates".into() };
+        assert_eq!(looks(&[&[refused.clone()], &[refused.clone()]]), [None, Some(Ending::Hopeless)]);
+        assert_eq!(looks(&[&[refused.clone()], &[], &[refused]]), [None; 3], "two moments, not one that lasts");
+    }
+
+    #[test]
+    fn what_somebody_may_mend_has_a_third_of_the_time_whatever_words_it_is_told_in() {
+        let (pull, back_off) = (image("ErrImagePull"), image("ImagePullBackOff"));
+        let told = [&[pull.clone()][..], &[back_off.clone()], &[pull.clone()], &[back_off.clone()], &[pull.clone()]];
+        let stood = Some(Ending::Stood(Duration::from_secs(240)));
+        assert_eq!(looks(&told), [None, None, None, None, stood]);
+        let broken = [&[pull.clone()][..], &[back_off], &[], &[pull.clone()], &[pull]];
+        assert_eq!(looks(&broken), [None; 5]);
+    }
+
+    #[test]
+    fn nodes_may_come_until_the_deadline() {
+        let no_node = [Obstacle::NoNode { nodes: 3, labels: vec!["a=b".into()] }];
+        assert_eq!(looks(&[&no_node[..]; 12]), [None; 12]);
+    }
+}
