@@ -184,13 +184,18 @@ fn unscheduled(pod: &Json) -> Option<Obstacle> {
     })
 }
 
-/// The kubelet could not make the pod's sandbox or volumes. Only for pods that still do not run, and only the last word
-/// about each: after it the kubelet may have got further.
+/// What the kubelet tells of once a pod has its volumes and its sandbox.
+const BEYOND_THE_SANDBOX: [&str; 6] = ["Pulling", "Pulled", "Created", "Started", "BackOff", "Failed"];
+
+/// The kubelet could not make the pod's sandbox or volumes. Only for pods that still do not run, and only until the kubelet
+/// has got further: the event stays for an hour.
 fn kept_from_starting(scene: Scene<'_>, event: &Json) -> Option<Obstacle> {
-    let is_later = |other: &Json| {
-        text(other, "/involvedObject/name") == text(event, "/involvedObject/name") && time(other) > time(event)
+    let is_beyond = |other: &Json| {
+        text(other, "/involvedObject/name") == text(event, "/involvedObject/name")
+            && BEYOND_THE_SANDBOX.contains(&text(other, "/reason"))
+            && time(other) > time(event)
     };
-    if scene.events.iter().any(is_later) {
+    if scene.events.iter().any(is_beyond) {
         return None;
     }
     let pod = scene.pods.iter().find(|pod| {
@@ -370,6 +375,8 @@ mod tests {
         let with = |other: Json| found(1, vec![starting()], vec![failed.clone(), other], vec![]);
         assert_eq!(with(pulling("2026-01-01T00:00:10Z")), []);
         assert!(matches!(&with(pulling("2026-01-01T00:00:08Z"))[..], [Obstacle::Handler { .. }]));
+        let elsewhere = at("DNSConfigForming", "Nameserver limits were exceeded", "2026-01-01T00:00:10Z");
+        assert!(matches!(&with(elsewhere)[..], [Obstacle::Handler { .. }]));
 
         let refusal = event("FailedCreate", "pods \"a\" is forbidden: exceeded quota: q");
         assert_eq!(found(1, vec![starting()], vec![refusal.clone()], vec![]), []);
