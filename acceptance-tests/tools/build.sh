@@ -4,7 +4,7 @@
 # pinned version is left alone, so a second run does nothing.
 #
 #   build.sh              everything that is missing
-#   build.sh NAME...      only these: tofu, talosctl, terraform, tfplugindocs, talos-node, cargo-deny, helm,
+#   build.sh NAME...      only these: tofu, talosctl, terraform, tfplugindocs, talos-node, cargo-deny, helm, helm3,
 #                         kubernetes (the newest, with etcd, kwok and kubectl), kubernetes-1.30,
 #                         release, registry, actionlint, gojq, cargo-cyclonedx, matrix (or matrix/terraform-1.5 and so on)
 #
@@ -112,6 +112,12 @@ make_helm() {
     go_tool helm helm helm.sh/helm/v4/cmd/helm "-X helm.sh/helm/v4/internal/version.version=$version"
 }
 
+# What many clusters are still driven with, and what reads the same records.
+make_helm3() {
+    version=$(pinned helm3 helm.sh/helm/v3)
+    go_tool helm3 helm3 helm.sh/helm/v3/cmd/helm "-X helm.sh/helm/v3/internal/version.version=$version"
+}
+
 make_actionlint() {
     go_tool actionlint actionlint github.com/rhysd/actionlint/cmd/actionlint ""
 }
@@ -166,7 +172,7 @@ make_cargo_cyclonedx() {
 }
 
 if [ $# -eq 0 ]; then
-    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes helm release registry actionlint gojq
+    set -- tofu talosctl terraform tfplugindocs talos-node cargo-deny kubernetes helm helm3 release registry actionlint gojq
 fi
 for name in "$@"; do
     case $name in
@@ -179,6 +185,7 @@ for name in "$@"; do
     kubernetes) make_kubernetes ;;
     kubernetes-*) make_control_plane "$name" ;;
     helm) make_helm ;;
+    helm3) make_helm3 ;;
     actionlint) make_actionlint ;;
     gojq) make_gojq ;;
     release) make_own release release ;;
