@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Case, Cli, Cluster, Helm, Minor, Workspace};
+use harness::{Case, Cli, Cluster, Helm, HelmMajor, Minor, Workspace};
 
 use crate::{Figure, median, say};
 
@@ -21,7 +21,7 @@ pub(crate) fn measure(binary: &Path) -> Result<Vec<Figure>> {
     cluster.node("gpu-0").label("nvidia.com/gpu.present", "true").gpus(2).create()?;
     cluster.apply("{\"apiVersion\": \"node.k8s.io/v1\", \"kind\": \"RuntimeClass\", \"metadata\": {\"name\": \"nvidia\"}, \"handler\": \"nvidia\"}")?;
     let workspace = case.workspace_over(&cluster.kubeconfig(), &release())?;
-    let helm = Helm::new(&case.path().join("helm"), &cluster.kubeconfig(), NAME)?;
+    let helm = Helm::new(HelmMajor::Four, &case.path().join("helm"), &cluster.kubeconfig(), NAME)?;
 
     // The first of each is not measured: it gives the manifest, and pulls what is not in memory yet.
     workspace.apply().context("apply")?;

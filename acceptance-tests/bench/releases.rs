@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Case, Cli, Cluster, Helm, Minor, Workspace, main_tf_over};
+use harness::{Case, Cli, Cluster, Helm, HelmMajor, Minor, Workspace, main_tf_over};
 
 use crate::classes::server_time;
 use crate::nothing::Twin;
@@ -160,7 +160,9 @@ struct Diffs<'a> {
 
 impl<'a> Diffs<'a> {
     fn new(case: &Case, cluster: &'a Cluster, size: u32) -> Result<Self> {
-        let helm = |index| Helm::new(&case.path().join("helm"), &cluster.kubeconfig(), &format!("gpu-{index}"));
+        let helm = |index| {
+            Helm::new(HelmMajor::Four, &case.path().join("helm"), &cluster.kubeconfig(), &format!("gpu-{index}"))
+        };
         Ok(Self { cluster, helms: (0..size).map(helm).collect::<Result<_>>()? })
     }
 

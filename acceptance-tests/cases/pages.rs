@@ -110,9 +110,9 @@ const PATCHED: Proof = Proof::Replaced(
 const RELEASED: Proof =
     Proof::Replaced(device_plugin_release::it_is_made_as_the_guide_makes_it_planned_empty_and_taken_away);
 const TESTED: Proof = Proof::Replaced(smoke_test::a_test_that_passes_tells_what_nvidia_smi_found);
-const HELM: Proof = Proof::Run(device_plugin_release::helm::helm_works_with_a_release_that_we_made);
+const HELM: Proof = Proof::Run(device_plugin_release::helm::helm_4_works_with_a_release_that_we_made);
 const HELM_MADE: Proof =
-    Proof::Run(device_plugin_release::helm::a_release_that_helm_made_is_imported_and_upgraded_without_leftovers);
+    Proof::Run(device_plugin_release::helm::a_release_that_helm_4_made_is_imported_and_upgraded_without_leftovers);
 const FOLLOWED: Proof = Proof::Run(followed::the_guide_is_followed_from_its_provider_block_to_its_destroy);
 const SCRIPT: Proof = Proof::Run(pipeline::its_script_tells_drift_a_sick_node_and_an_unseen_node_apart);
 const UPGRADED: Proof = Proof::Run(steps::the_upgrades_are_followed_from_1_12_to_1_14);

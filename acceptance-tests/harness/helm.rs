@@ -9,9 +9,28 @@ use serde_json::Value;
 
 use crate::places::tools;
 
+/// Which helm: the majors that write the same release records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HelmMajor {
+    /// Without server-side apply: it patches three-way, as an `Update` of the field manager `helm`.
+    Three,
+    /// The newest, which figures are measured with.
+    Four,
+}
+
+impl HelmMajor {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Three => "helm3",
+            Self::Four => "helm",
+        }
+    }
+}
+
 /// helm in one namespace.
 #[derive(Debug)]
 pub struct Helm {
+    major: HelmMajor,
     home: PathBuf,
     kubeconfig: PathBuf,
     namespace: String,
@@ -22,9 +41,15 @@ impl Helm {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn new(home: &Path, kubeconfig: &Path, namespace: &str) -> Result<Self> {
+    pub fn new(major: HelmMajor, home: &Path, kubeconfig: &Path, namespace: &str) -> Result<Self> {
         fs::create_dir_all(home).with_context(|| format!("cannot make {}", home.display()))?;
-        Ok(Self { home: home.to_owned(), kubeconfig: kubeconfig.to_owned(), namespace: namespace.to_owned() })
+        Ok(Self { major, home: home.to_owned(), kubeconfig: kubeconfig.to_owned(), namespace: namespace.to_owned() })
+    }
+
+    /// Which one it is.
+    #[must_use]
+    pub fn major(&self) -> HelmMajor {
+        self.major
     }
 
     /// Where its files lie: charts and what a case puts there.
@@ -38,7 +63,7 @@ impl Helm {
     /// # Errors
     /// When helm is missing; the message says how to get it.
     pub fn command(&self, arguments: &[&str]) -> Result<Command> {
-        let mut command = Command::new(tools("helm")?);
+        let mut command = Command::new(tools(self.major.program())?);
         command.env_clear().env("HOME", &self.home).env("KUBECONFIG", &self.kubeconfig);
         command.args(["--namespace", &self.namespace]).args(arguments);
         Ok(command)
@@ -52,7 +77,7 @@ impl Helm {
         let output = self.command(arguments)?.output()?;
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if !output.status.success() {
-            bail!("helm {} failed\n{stdout}{stderr}", arguments.join(" "));
+            bail!("{} {} failed\n{stdout}{stderr}", self.major.program(), arguments.join(" "));
         }
         Ok(stdout.into_owned())
     }

@@ -32,7 +32,7 @@ pub use cli::{Cli, Version};
 pub use cluster::{Claim, Cluster, Direction, Fault, Front, Gateway, Proxy, SecondServer, Speaks};
 pub use command::Run;
 pub use diagnostic::{Diagnostic, Severity};
-pub use helm::Helm;
+pub use helm::{Helm, HelmMajor};
 pub use machine::Machine;
 pub use node::{Minor, Node, NodeOptions};
 pub use package::{Package, VERSION, platform};

@@ -1,18 +1,18 @@
-//! The real helm beside the resource: on a release that we made, and on one that it made itself from a chart of the same
-//! names, whose template is the manifest that our own record holds.
+//! The real helm beside the resource, 3 and 4: on a release that we made, on one that it made itself from a chart of the
+//! same names, whose template is the manifest that our own record holds, and on one that all three had a hand in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Case, Helm};
+use harness::{Case, Helm, HelmMajor};
 use serde_json::{Value, json};
 
 use super::{ADDRESS, Ground, expect_only_timeouts, expect_settled};
 
-fn helm_over(case: &Case, ground: &Ground) -> Result<Helm> {
-    Helm::new(&case.path().join(format!("helm-{}", ground.name)), &ground.cluster.kubeconfig(), &ground.name)
+fn helm_over(case: &Case, ground: &Ground, major: HelmMajor) -> Result<Helm> {
+    Helm::new(major, &case.path().join(format!("helm-{}", ground.name)), &ground.cluster.kubeconfig(), &ground.name)
 }
 
 /// What our release of this version holds for helm, and its values, once it is gone again.
@@ -30,9 +30,37 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().context("the path is text")
 }
 
-pub(crate) fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
+/// Status of each revision that helm knows, oldest first.
+fn statuses(helm: &Helm, name: &str) -> Result<Vec<Value>> {
+    let history = helm.json(&["history", name])?;
+    Ok(history.as_array().into_iter().flatten().map(|one| one["status"].clone()).collect())
+}
+
+/// How the field manager `helm` has written the plugin's DaemonSet: what it sent without server-side apply must not
+/// outlive our next apply, or a field of it that we leave out would stay.
+fn operations_of_helm(ground: &Ground) -> Result<Vec<Value>> {
+    let live = ground.live()?;
+    let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
+    Ok(entries.filter(|entry| entry["manager"] == "helm").map(|entry| entry["operation"].clone()).collect())
+}
+
+fn image(ground: &Ground) -> Result<Value> {
+    Ok(ground.live()?["spec"]["template"]["spec"]["containers"][0]["image"].clone())
+}
+
+pub(crate) fn helm_4_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
+    works_with_a_release_that_we_made(case, HelmMajor::Four)
+}
+harness::with!(terraform helm_4_works_with_a_release_that_we_made);
+
+fn helm_3_works_with_a_release_that_we_made(case: &Case) -> Result<()> {
+    works_with_a_release_that_we_made(case, HelmMajor::Three)
+}
+harness::with!(tofu helm_3_works_with_a_release_that_we_made);
+
+fn works_with_a_release_that_we_made(case: &Case, major: HelmMajor) -> Result<()> {
     let ground = Ground::new(case, "ours")?;
-    let helm = helm_over(case, &ground)?;
+    let helm = helm_over(case, &ground, major)?;
     let name = ground.name.as_str();
     let workspace = ground.workspace(case, "0.17.4", "")?;
     workspace.apply()?;
@@ -44,17 +72,12 @@ pub(crate) fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> 
     assert_eq!(listed[0]["status"], "deployed");
     assert_eq!(listed[0]["chart"], "nvidia-device-plugin-0.18.2");
     assert_eq!(helm.json(&["status", name])?["info"]["status"], "deployed");
-    let history = helm.json(&["history", name])?;
-    let statuses: Vec<&Value> = history.as_array().into_iter().flatten().map(|one| &one["status"]).collect();
-    assert_eq!(statuses, [&json!("superseded"), &json!("deployed")]);
+    assert_eq!(statuses(&helm, name)?, ["superseded", "deployed"]);
     assert_eq!(helm.json(&["get", "values", name])?["runtimeClassName"], json!(ground.class));
     let manifest = helm.run(&["get", "manifest", name])?;
     ensure!(manifest.contains("kind: DaemonSet") && manifest.contains("v0.18.2"), "{manifest}");
 
     helm.run(&["rollback", name, "1"])?;
-    let image = |ground: &Ground| {
-        Ok::<_, anyhow::Error>(ground.live()?["spec"]["template"]["spec"]["containers"][0]["image"].clone())
-    };
     assert_eq!(image(&ground)?, "nvcr.io/nvidia/k8s-device-plugin:v0.17.4");
     let plan = workspace.plan()?;
     assert_eq!(plan.actions(ADDRESS), ["update"]);
@@ -62,6 +85,7 @@ pub(crate) fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> 
     assert_eq!(change.before["version"], "0.17.4", "the plan shows the version that helm has put there");
     workspace.apply_plan()?;
     assert_eq!(image(&ground)?, "nvcr.io/nvidia/k8s-device-plugin:v0.18.2");
+    assert_eq!(operations_of_helm(&ground)?, ["Apply"]);
     expect_settled(&workspace)?;
     assert_eq!(workspace.state()?.values(ADDRESS)?["revision"], 4);
 
@@ -73,52 +97,68 @@ pub(crate) fn helm_works_with_a_release_that_we_made(case: &Case) -> Result<()> 
     ground.expect_nothing_left()?;
     ground.leave()
 }
-harness::with!(terraform helm_works_with_a_release_that_we_made);
 
-pub(crate) fn a_release_that_helm_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
+pub(crate) fn a_release_that_helm_4_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
     for apply_method in ["--server-side=true", "--server-side=false"] {
-        let ground = Ground::new(case, "theirs")?;
-        let helm = helm_over(case, &ground)?;
-        let name = ground.name.as_str();
-        let (manifest, values) = manifest_of(case, &ground, &helm, "0.13.0")?;
-        let chart = helm.chart("0.13.0", &manifest)?;
-        helm.run(&["install", name, text(&chart)?, "--values", text(&values)?, apply_method, "--wait"])?;
-
-        let workspace = ground.workspace(case, "0.13.0", "")?;
-        workspace.import(ADDRESS, &format!("{name}/{name}"))?.succeeded()?;
-        expect_only_timeouts(&workspace)?;
-        assert_eq!(ground.revisions()?, ["deployed"]);
-
-        // Helm goes on behind our back.
-        let other = helm.chart("0.14.5", &manifest.replace("0.13.0", "0.14.5"))?;
-        helm.run(&["upgrade", name, text(&other)?, "--values", text(&values)?, "--wait"])?;
-        let plan = workspace.plan()?;
-        assert_eq!(plan.actions(ADDRESS), ["update"]);
-        assert_eq!(plan.change(ADDRESS)?.before["version"], "0.14.5");
-
-        ground.rewrite(&workspace, "0.17.4", "")?;
-        workspace.apply()?;
-        expect_settled(&workspace)?;
-        let live = ground.live()?;
-        let volumes = live["spec"]["template"]["spec"]["volumes"].to_string();
-        ensure!(!volumes.contains("\"device-plugin\""), "a volume of the older chart is left: {volumes}");
-        let helms = live["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
-        let helms: Vec<&Value> =
-            helms.iter().filter(|entry| entry["manager"] == "helm").map(|entry| &entry["operation"]).collect();
-        assert_eq!(helms, [&json!("Apply")], "{apply_method}");
-        assert_eq!(helm.json(&["list"])?[0]["revision"], "3");
-        workspace.destroy()?;
-        // Helm made the namespace, or its user did.
-        ground.kubectl(&["get", "namespace", name])?;
-        ground.leave()?;
+        is_imported_and_upgraded_without_leftovers(case, HelmMajor::Four, &[apply_method]).context(apply_method)?;
     }
     Ok(())
 }
-harness::with!(tofu a_release_that_helm_made_is_imported_and_upgraded_without_leftovers);
+harness::with!(tofu a_release_that_helm_4_made_is_imported_and_upgraded_without_leftovers);
 
-fn a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh(case: &Case) -> Result<()> {
+fn a_release_that_helm_3_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
+    is_imported_and_upgraded_without_leftovers(case, HelmMajor::Three, &[])
+}
+harness::with!(terraform a_release_that_helm_3_made_is_imported_and_upgraded_without_leftovers);
+
+fn is_imported_and_upgraded_without_leftovers(case: &Case, major: HelmMajor, options: &[&str]) -> Result<()> {
+    let ground = Ground::new(case, "theirs")?;
+    let helm = helm_over(case, &ground, major)?;
+    let name = ground.name.as_str();
+    let (manifest, values) = manifest_of(case, &ground, &helm, "0.13.0")?;
+    let chart = helm.chart("0.13.0", &manifest)?;
+    let install = ["install", name, text(&chart)?, "--values", text(&values)?, "--wait"];
+    helm.run(&[&install, options].concat())?;
+
+    let workspace = ground.workspace(case, "0.13.0", "")?;
+    workspace.import(ADDRESS, &format!("{name}/{name}"))?.succeeded()?;
+    expect_only_timeouts(&workspace)?;
+    assert_eq!(ground.revisions()?, ["deployed"]);
+
+    // Helm goes on behind our back.
+    let other = helm.chart("0.14.5", &manifest.replace("0.13.0", "0.14.5"))?;
+    helm.run(&["upgrade", name, text(&other)?, "--values", text(&values)?, "--wait"])?;
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["update"]);
+    assert_eq!(plan.change(ADDRESS)?.before["version"], "0.14.5");
+
+    ground.rewrite(&workspace, "0.17.4", "")?;
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    let live = ground.live()?;
+    let volumes = live["spec"]["template"]["spec"]["volumes"].to_string();
+    ensure!(!volumes.contains("\"device-plugin\""), "a volume of the older chart is left: {volumes}");
+    assert_eq!(operations_of_helm(&ground)?, ["Apply"]);
+    assert_eq!(helm.json(&["list"])?[0]["revision"], "3");
+    workspace.destroy()?;
+    // Helm made the namespace, or its user did.
+    ground.kubectl(&["get", "namespace", name])?;
+    ground.leave()
+}
+
+fn a_revision_that_helm_4_is_at_work_on_is_respected_while_it_is_fresh(case: &Case) -> Result<()> {
+    is_respected_while_it_is_fresh(case, HelmMajor::Four)
+}
+harness::with!(terraform a_revision_that_helm_4_is_at_work_on_is_respected_while_it_is_fresh);
+
+fn a_revision_that_helm_3_is_at_work_on_is_respected_while_it_is_fresh(case: &Case) -> Result<()> {
+    is_respected_while_it_is_fresh(case, HelmMajor::Three)
+}
+harness::with!(tofu a_revision_that_helm_3_is_at_work_on_is_respected_while_it_is_fresh);
+
+fn is_respected_while_it_is_fresh(case: &Case, major: HelmMajor) -> Result<()> {
     let ground = Ground::new(case, "busy")?;
-    let helm = helm_over(case, &ground)?;
+    let helm = helm_over(case, &ground, major)?;
     let name = ground.name.as_str();
     let (manifest, values) = manifest_of(case, &ground, &helm, "0.17.4")?;
     let never = manifest.replace("test/release", "test/nowhere").replace("nvcr.io/", "unpullable.test/");
@@ -146,11 +186,20 @@ fn a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh(case: &Case
     workspace.destroy()?;
     ground.leave()
 }
-harness::with!(terraform a_revision_that_helm_is_at_work_on_is_respected_while_it_is_fresh);
 
-fn ten_revisions_are_kept_whoever_made_them(case: &Case) -> Result<()> {
+fn ten_revisions_are_kept_whether_we_or_helm_4_made_them(case: &Case) -> Result<()> {
+    ten_revisions_are_kept(case, HelmMajor::Four)
+}
+harness::with!(tofu ten_revisions_are_kept_whether_we_or_helm_4_made_them);
+
+fn ten_revisions_are_kept_whether_we_or_helm_3_made_them(case: &Case) -> Result<()> {
+    ten_revisions_are_kept(case, HelmMajor::Three)
+}
+harness::with!(terraform ten_revisions_are_kept_whether_we_or_helm_3_made_them);
+
+fn ten_revisions_are_kept(case: &Case, major: HelmMajor) -> Result<()> {
     let ground = Ground::new(case, "history")?;
-    let helm = helm_over(case, &ground)?;
+    let helm = helm_over(case, &ground, major)?;
     let workspace = ground.workspace(case, "0.17.4", "")?;
     workspace.apply()?;
     for _ in 2..=10 {
@@ -167,11 +216,45 @@ fn ten_revisions_are_kept_whoever_made_them(case: &Case) -> Result<()> {
     ground.expect_nothing_left()?;
     ground.leave()
 }
-harness::with!(tofu ten_revisions_are_kept_whoever_made_them);
+
+fn a_history_that_helm_3_and_helm_4_and_we_wrote_is_one_history_to_all(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "mixed")?;
+    let (three, four) = (helm_over(case, &ground, HelmMajor::Three)?, helm_over(case, &ground, HelmMajor::Four)?);
+    let name = ground.name.as_str();
+    let (manifest, values) = manifest_of(case, &ground, &three, "0.13.0")?;
+    let values = text(&values)?;
+    three.run(&["install", name, text(&three.chart("0.13.0", &manifest)?)?, "--values", values, "--wait"])?;
+
+    let workspace = ground.workspace(case, "0.13.0", "")?;
+    workspace.import(ADDRESS, &format!("{name}/{name}"))?.succeeded()?;
+    ground.rewrite(&workspace, "0.17.4", "")?;
+    workspace.apply()?;
+    let chart = four.chart("0.14.5", &manifest.replace("0.13.0", "0.14.5"))?;
+    four.run(&["upgrade", name, text(&chart)?, "--values", values, "--wait"])?;
+    assert_eq!(workspace.plan()?.change(ADDRESS)?.before["version"], "0.14.5");
+    // To the revision that the other helm wrote.
+    four.run(&["rollback", name, "1"])?;
+    assert_eq!(image(&ground)?, "nvcr.io/nvidia/k8s-device-plugin:v0.13.0");
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    assert_eq!(operations_of_helm(&ground)?, ["Apply"]);
+
+    for helm in [&three, &four] {
+        let listed = helm.json(&["list"])?;
+        assert_eq!((&listed[0]["chart"], &listed[0]["revision"]), (&json!("nvidia-device-plugin-0.17.4"), &json!("5")));
+        let expected = ["superseded", "superseded", "superseded", "superseded", "deployed"];
+        assert_eq!(statuses(helm, name)?, expected, "{:?}", helm.major());
+    }
+    three.run(&["uninstall", name, "--wait"])?;
+    ground.expect_nothing_left()?;
+    workspace.destroy()?;
+    ground.leave()
+}
+harness::with!(tofu a_history_that_helm_3_and_helm_4_and_we_wrote_is_one_history_to_all);
 
 fn a_record_that_is_turned_off_and_on_again_ends_and_begins_anew(case: &Case) -> Result<()> {
     let ground = Ground::new(case, "record")?;
-    let helm = helm_over(case, &ground)?;
+    let helm = helm_over(case, &ground, HelmMajor::Four)?;
     let workspace = ground.workspace(case, "0.20.0", "")?;
     workspace.apply()?;
     let before = ground.live()?;
