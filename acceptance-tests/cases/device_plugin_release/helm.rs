@@ -79,6 +79,8 @@ fn works_with_a_release_that_we_made(case: &Case, major: HelmMajor) -> Result<()
 
     helm.run(&["rollback", name, "1"])?;
     assert_eq!(image(&ground)?, "nvcr.io/nvidia/k8s-device-plugin:v0.17.4");
+    let operations: &[&str] = if major == HelmMajor::Three { &["Apply", "Update"] } else { &["Apply"] };
+    assert_eq!(operations_of_helm(&ground)?, operations);
     let plan = workspace.plan()?;
     assert_eq!(plan.actions(ADDRESS), ["update"]);
     let change = plan.change(ADDRESS)?;
@@ -88,6 +90,14 @@ fn works_with_a_release_that_we_made(case: &Case, major: HelmMajor) -> Result<()
     assert_eq!(operations_of_helm(&ground)?, ["Apply"]);
     expect_settled(&workspace)?;
     assert_eq!(workspace.state()?.values(ADDRESS)?["revision"], 4);
+
+    // Helm goes on with the values of our record, the user's and the chart's: its own chart has none.
+    let chart = helm.chart("0.17.4", &helm.run(&["get", "manifest", name, "--revision", "1"])?)?;
+    let values = helm.json(&["get", "values", name])?;
+    helm.run(&["upgrade", name, text(&chart)?, "--reuse-values", "--wait"])?;
+    assert_eq!(image(&ground)?, "nvcr.io/nvidia/k8s-device-plugin:v0.17.4");
+    assert_eq!(helm.json(&["get", "values", name])?, values);
+    assert_eq!(helm.json(&["get", "values", name, "--all"])?["priorityClassName"], "system-node-critical");
 
     helm.run(&["uninstall", name, "--wait"])?;
     assert_eq!(ground.cluster.api().find(&ground.path(&ground.set()))?, None);
@@ -223,7 +233,8 @@ fn a_history_that_helm_3_and_helm_4_and_we_wrote_is_one_history_to_all(case: &Ca
     let name = ground.name.as_str();
     let (manifest, values) = manifest_of(case, &ground, &three, "0.13.0")?;
     let values = text(&values)?;
-    three.run(&["install", name, text(&three.chart("0.13.0", &manifest)?)?, "--values", values, "--wait"])?;
+    let chart = three.chart("0.13.0", &manifest)?;
+    three.run(&["install", name, text(&chart)?, "--values", values, "--labels", "team=gpu", "--wait"])?;
 
     let workspace = ground.workspace(case, "0.13.0", "")?;
     workspace.import(ADDRESS, &format!("{name}/{name}"))?.succeeded()?;
@@ -240,7 +251,7 @@ fn a_history_that_helm_3_and_helm_4_and_we_wrote_is_one_history_to_all(case: &Ca
     assert_eq!(operations_of_helm(&ground)?, ["Apply"]);
 
     for helm in [&three, &four] {
-        let listed = helm.json(&["list"])?;
+        let listed = helm.json(&["list", "--selector", "team=gpu"])?;
         assert_eq!((&listed[0]["chart"], &listed[0]["revision"]), (&json!("nvidia-device-plugin-0.17.4"), &json!("5")));
         let expected = ["superseded", "superseded", "superseded", "superseded", "deployed"];
         assert_eq!(statuses(helm, name)?, expected, "{:?}", helm.major());

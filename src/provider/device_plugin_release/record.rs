@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{
     manifest,
@@ -24,6 +24,9 @@ pub(super) const CHART_NAME: &str = "nvidia-device-plugin";
 
 /// Type of the Secrets.
 const SECRET_TYPE: &str = "helm.sh/release.v1";
+
+/// Labels of the Secrets that are Helm's own. Any other is the user's.
+const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
 
 /// A record that is larger than this when unpacked is none: Helm's are some tens of kilobytes.
 const MAX_SIZE: u64 = 32 << 20;
@@ -248,6 +251,18 @@ impl Record {
         }))
     }
 
+    /// The Secret of a revision that begins at `now` (seconds since 1970), with the user's labels of the one before.
+    ///
+    /// # Errors
+    /// None in practice: writing to memory.
+    pub(super) fn new_secret(&self, labels: Map<String, Json>, now: u64) -> Result<Json, NotARecord> {
+        let mut secret = self.secret(Stamp::Created, now)?;
+        for (name, value) in labels {
+            secret["metadata"]["labels"][name] = value;
+        }
+        Ok(secret)
+    }
+
     /// Reads a Secret, of Helm's or ours.
     ///
     /// # Errors
@@ -257,6 +272,14 @@ impl Record {
         let packed = STANDARD.decode(STANDARD.decode(data)?)?;
         Ok(Self(serde_json::from_slice(&unpack(packed)?)?))
     }
+}
+
+/// What the user has labelled the release with (`helm install --labels`): Helm hands it on from revision to revision, and
+/// `helm list --selector` finds the release by it.
+pub(super) fn labels_of_user(secret: &Json) -> Map<String, Json> {
+    let mut labels = secret.pointer("/metadata/labels").and_then(Json::as_object).cloned().unwrap_or_default();
+    labels.retain(|name, _| !SYSTEM_LABELS.contains(&name.as_str()));
+    labels
 }
 
 /// Helm's first releases were not packed, so it looks, and so do we.

@@ -6,7 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kubernetes::{Cluster, Error, ErrorKind, Kind, Limits, Object, ObjectRef, Preconditions, Propagation, Selection};
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     record::{
         NotARecord, Record, Revision, Stamp, Status,
         history::{History, KEPT},
+        labels_of_user,
     },
     signs::{self, Heard, Listener},
     values::Release,
@@ -72,6 +73,7 @@ struct Stored {
     sign: Option<String>,
     resource_version: String,
     managers: Vec<String>,
+    labels_of_user: Map<String, Json>,
     /// Seconds since 1970.
     written: u64,
 }
@@ -195,7 +197,9 @@ impl Records {
             description: &format!("{OURS} {} under way", if is_first { "install" } else { "upgrade" }),
             now: now(),
         });
-        create(cluster, &record, run, limits).await?;
+        let before = self.history.latest().and_then(|latest| self.stored(latest));
+        let labels = before.map(|stored| stored.labels_of_user.clone()).unwrap_or_default();
+        create(cluster, &record, labels, run, limits).await?;
         Ok(record)
     }
 
@@ -239,11 +243,12 @@ fn read_one(secret: Object) -> Result<Stored, NotARecord> {
     let managers = secret.managers().into_iter().map(ToOwned::to_owned).collect();
     let sign = sign_of(&secret).and_then(|sign| sign.as_str()).map(ToOwned::to_owned);
     let resource_version = secret.resource_version().to_owned();
-    let record = Record::from_secret(&secret.into_json())?;
-    Ok(Stored { record, sign, resource_version, managers, written })
+    let secret = secret.into_json();
+    let (record, labels_of_user) = (Record::from_secret(&secret)?, labels_of_user(&secret));
+    Ok(Stored { record, sign, resource_version, managers, labels_of_user, written })
 }
 
-fn sign_of(secret: &Object) -> Option<&serde_json::Value> {
+fn sign_of(secret: &Object) -> Option<&Json> {
     secret.at("/metadata/annotations").and_then(|all| all.get(signs::SIGN))
 }
 
@@ -252,13 +257,14 @@ pub(super) fn place(record: &Record) -> ObjectRef {
     ObjectRef::in_namespace(Kind::SECRET, record.namespace(), &record.secret_name())
 }
 
-/// The Secret of a record, which is written to memory and so cannot fail.
-fn secret(record: &Record, stamp: Stamp) -> serde_json::Value {
-    record.secret(stamp, now()).unwrap_or_default()
-}
-
-async fn create(cluster: &Cluster, record: &Record, run: &str, limits: &Limits) -> Result<(), Error> {
-    let mut secret = secret(record, Stamp::Created);
+async fn create(
+    cluster: &Cluster,
+    record: &Record,
+    labels: Map<String, Json>,
+    run: &str,
+    limits: &Limits,
+) -> Result<(), Error> {
+    let mut secret = record.new_secret(labels, now()).unwrap_or_default();
     secret["metadata"]["annotations"] = json!({ signs::SIGN: signs::sign(run, 0) });
     let Ok(object) = Object::new(secret) else { return Ok(()) };
     match cluster.create(&object, MANAGER, limits).await {
@@ -277,11 +283,12 @@ async fn create(cluster: &Cluster, record: &Record, run: &str, limits: &Limits) 
 
 /// Writes a revision on which nobody works any more.
 async fn write(cluster: &Cluster, record: &Record, limits: &Limits) -> Result<(), Error> {
-    patch(cluster, record, serde_json::Value::Null, limits).await
+    patch(cluster, record, Json::Null, limits).await
 }
 
-async fn patch(cluster: &Cluster, record: &Record, sign: serde_json::Value, limits: &Limits) -> Result<(), Error> {
-    let secret = secret(record, Stamp::Modified);
+async fn patch(cluster: &Cluster, record: &Record, sign: Json, limits: &Limits) -> Result<(), Error> {
+    // Written to memory, which cannot fail.
+    let secret = record.secret(Stamp::Modified, now()).unwrap_or_default();
     let metadata = json!({ "labels": secret["metadata"]["labels"], "annotations": { signs::SIGN: sign } });
     let patch = json!({ "metadata": metadata, "data": secret["data"] });
     cluster.patch(&place(record), MANAGER, &patch, limits).await.map(drop)

@@ -65,6 +65,33 @@ fn a_record_has_what_helm_reads() {
 }
 
 #[test]
+fn a_new_revision_keeps_the_labels_that_the_user_gave_and_no_label_of_helms() {
+    let (record, _) = record(&json!({}));
+    let before = json!({ "metadata": { "labels": { "name": "nvdp", "owner": "helm", "status": "superseded", "version": "2",
+        "createdAt": "1", "modifiedAt": "2", "team": "gpu", "on-call": "b" } } });
+    let secret = record.new_secret(labels_of_user(&before), NOW).unwrap();
+    assert_eq!(
+        secret["metadata"]["labels"],
+        json!({ "name": "nvdp", "owner": "helm", "status": "pending-upgrade", "version": "3", "createdAt": "1764000000",
+            "team": "gpu", "on-call": "b" })
+    );
+    assert_eq!(labels_of_user(&json!({})), Map::new());
+}
+
+#[test]
+fn a_record_has_every_field_that_helm_3_writes() {
+    let (ours, _) = record(&values());
+    let secret: Json = serde_json::from_str(include_str!("written_by_helm_3.json")).unwrap();
+    let theirs = Record::from_secret(&secret).unwrap();
+    for part in ["", "/info", "/chart", "/chart/metadata"] {
+        for name in theirs.0.pointer(part).unwrap().as_object().unwrap().keys() {
+            assert!(ours.0.pointer(part).unwrap().get(name).is_some(), "{part}/{name}");
+        }
+    }
+    assert_eq!(labels_of_user(&secret), Map::from_iter([("team".to_owned(), json!("gpu"))]));
+}
+
+#[test]
 fn a_change_of_status_keeps_what_only_helm_knows() {
     let (mut record, _) = record(&json!({}));
     record.0["chart"]["templates"] = json!([{ "name": "templates/x.yml", "data": "eA==" }]);
@@ -125,11 +152,17 @@ fn the_data_unpack_twice_from_base64_to_gzip() {
     assert_eq!(&twice[..3], [0x1f, 0x8b, 0x08]);
 }
 
-/// Written by helm 4.3.1 from a chart of ours with one object, on a real API server.
+/// Written by helm 4.3.1 and 3.22.0 from a chart of ours with one object, on a real API server.
 #[test]
 fn a_record_that_helm_wrote_is_read() {
-    let secret: Json = serde_json::from_str(include_str!("written_by_helm_4.json")).unwrap();
-    let read = Record::from_secret(&secret).unwrap();
+    for text in [include_str!("written_by_helm_4.json"), include_str!("written_by_helm_3.json")] {
+        let secret: Json = serde_json::from_str(text).unwrap();
+        expect_as_helm_wrote_it(&secret);
+    }
+}
+
+fn expect_as_helm_wrote_it(secret: &Json) {
+    let read = Record::from_secret(secret).unwrap();
     assert_eq!((read.name(), read.namespace(), read.number()), ("by-helm", "gpu", 1));
     assert_eq!((read.chart_name(), read.chart_version()), (CHART_NAME, "0.17.4"));
     assert_eq!((read.status(), read.description()), (Status::Deployed, "Install complete"));
