@@ -21,5 +21,8 @@ for minor in 8 9 10 11 12 13 14; do
     talos=$(go version -m "$tools/talos-node-1.$minor" | awk '$2 == "github.com/siderolabs/talos/pkg/machinery" { print $3 }')
     echo "  Talos ${talos#v}: $(passed "$1" "_talos_1_$minor ")"
 done
+for helm in helm3:3 helm:4; do
+    echo "  Helm $(env -i "$tools/${helm%:*}" version --template '{{slice .Version 1}}'): $(passed "$1" "helm_${helm#*:}_")"
+done
 newest=$(sed -n 's/.*NEWEST: .* = "\(.*\)";/\1/p' acceptance-tests/cluster/release.rs)
 echo "  Kubernetes $("$tools/kubernetes-${KUBERNETES:-$newest}/kube-apiserver" --version | sed 's/.* v//')"
