@@ -13,6 +13,7 @@ mod check;
 mod config_file;
 mod destroy;
 mod import;
+mod managed_fields;
 pub(crate) mod manifest;
 mod memory;
 mod model;

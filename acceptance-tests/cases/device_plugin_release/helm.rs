@@ -110,18 +110,42 @@ fn works_with_a_release_that_we_made(case: &Case, major: HelmMajor) -> Result<()
 
 pub(crate) fn a_release_that_helm_4_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
     for apply_method in ["--server-side=true", "--server-side=false"] {
-        is_imported_and_upgraded_without_leftovers(case, HelmMajor::Four, &[apply_method]).context(apply_method)?;
+        is_imported_and_upgraded_without_leftovers(case, HelmMajor::Four, &[apply_method], "helm")
+            .context(apply_method)?;
     }
     Ok(())
 }
 harness::with!(tofu a_release_that_helm_4_made_is_imported_and_upgraded_without_leftovers);
 
 fn a_release_that_helm_3_made_is_imported_and_upgraded_without_leftovers(case: &Case) -> Result<()> {
-    is_imported_and_upgraded_without_leftovers(case, HelmMajor::Three, &[])
+    is_imported_and_upgraded_without_leftovers(case, HelmMajor::Three, &[], "helm")
 }
 harness::with!(terraform a_release_that_helm_3_made_is_imported_and_upgraded_without_leftovers);
 
-fn is_imported_and_upgraded_without_leftovers(case: &Case, major: HelmMajor, options: &[&str]) -> Result<()> {
+/// Another provider, a controller or an old helm: they differ from Helm 3 in the field manager's name.
+fn a_release_that_another_program_with_helm_in_it_made_is_imported_and_upgraded_without_leftovers(
+    case: &Case,
+) -> Result<()> {
+    is_imported_and_upgraded_without_leftovers(case, HelmMajor::Three, &[], "terraform-provider-helm_v2.17.0_x5")
+}
+harness::with!(tofu a_release_that_another_program_with_helm_in_it_made_is_imported_and_upgraded_without_leftovers);
+
+/// The objects of a release as if this field manager had made them, and not helm.
+fn rename_manager(ground: &Ground, manager: &str) -> Result<()> {
+    let mut fields = ground.live()?["metadata"]["managedFields"].clone();
+    for entry in fields.as_array_mut().into_iter().flatten().filter(|entry| entry["manager"] == "helm") {
+        entry["manager"] = json!(manager);
+    }
+    let patch = json!({ "metadata": { "managedFields": fields } }).to_string();
+    ground.kubectl(&["patch", "daemonset", &ground.set(), "--type=merge", "-p", &patch]).map(drop)
+}
+
+fn is_imported_and_upgraded_without_leftovers(
+    case: &Case,
+    major: HelmMajor,
+    options: &[&str],
+    manager: &str,
+) -> Result<()> {
     let ground = Ground::new(case, "theirs")?;
     let helm = helm_over(case, &ground, major)?;
     let name = ground.name.as_str();
@@ -141,6 +165,7 @@ fn is_imported_and_upgraded_without_leftovers(case: &Case, major: HelmMajor, opt
     let plan = workspace.plan()?;
     assert_eq!(plan.actions(ADDRESS), ["update"]);
     assert_eq!(plan.change(ADDRESS)?.before["version"], "0.14.5");
+    rename_manager(&ground, manager)?;
 
     ground.rewrite(&workspace, "0.17.4", "")?;
     workspace.apply()?;

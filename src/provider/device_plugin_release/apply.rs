@@ -317,7 +317,7 @@ impl Work<'_, '_> {
             return Ok(());
         }
         let sent = objects::without_account(sent, was);
-        match objects::apply(&self.cluster, &sent, live.as_ref(), &self.limits).await {
+        match objects::apply(&self.cluster, &sent, was, live.as_ref(), &self.limits).await {
             Ok(_) => {
                 self.memory.note(owned.clone());
                 self.applied.push(key);
@@ -355,7 +355,7 @@ impl Work<'_, '_> {
         if self.is_create {
             let release = &self.wanted.release;
             for sent in self.wanted.owned().iter().filter_map(|owned| objects::sendable(owned, release, false)) {
-                objects::apply(&self.cluster, &sent, None, &self.limits).await?;
+                objects::apply(&self.cluster, &sent, None, None, &self.limits).await?;
             }
         } else {
             records.purge(&self.cluster, &self.limits).await?;

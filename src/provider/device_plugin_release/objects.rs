@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use kubernetes::{Apply, Cluster, Error, ErrorKind, Limits, Object, ObjectRef, Preconditions, Propagation, drift};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
-use super::{MANAGER, manifest, values::Release};
+use super::{MANAGER, managed_fields, manifest, values::Release};
 
 /// On objects of a create without a release record, until it has ended.
 pub(super) const UNDER_WAY: &str = "terraform-provider-nvidia/under-way";
@@ -63,19 +63,21 @@ pub(super) fn is_under_way(live: &Object) -> bool {
 pub(super) fn is_as_sent(sent: &Object, before: Option<&Json>, live: &Object) -> bool {
     let was = before.and_then(|before| Object::new(before.clone()).ok());
     let dropped = was.is_some_and(|was| !drift::differences(&was, sent).is_empty());
-    !dropped && drift::differences(sent, live).is_empty() && helms_updates(live).is_none()
+    !dropped && drift::differences(sent, live).is_empty() && !managed_fields::has_updates_of_helm(live)
 }
 
-/// Applies an object that is ours or not there: what others have set of its fields becomes ours again.
+/// Applies an object that is ours or not there: what others have set of its fields becomes ours again, and what it had
+/// before and has no more goes, whoever wrote it last.
 pub(super) async fn apply(
     cluster: &Cluster,
     sent: &Object,
+    before: Option<&Json>,
     live: Option<&Object>,
     limits: &Limits,
 ) -> Result<Object, Error> {
     let mut sent = sent.clone();
     if let Some(live) = live {
-        hand_over(cluster, live, limits).await?;
+        hand_over(cluster, &sent, before, live, limits).await?;
         // With the uid an apply never makes anew what somebody deleted in between.
         sent = with_uid(&sent, live.uid());
     }
@@ -89,39 +91,15 @@ fn with_uid(object: &Object, uid: &str) -> Object {
     Object::new(json).unwrap_or_else(|_| object.clone())
 }
 
-/// The managed fields of an object with what helm has written without server-side apply counted as applied, as helm does
-/// it when it changes over. `None`: there is nothing of that kind.
-///
-/// Without it a field that leaves the release would stay, held by helm's own older entry.
-fn helms_updates(live: &Object) -> Option<Json> {
-    let entries = live.at("/metadata/managedFields").and_then(Json::as_array)?;
-    let is_helms = |entry: &Json, operation: &str| {
-        entry["operation"] == operation && entry["manager"] == MANAGER && entry.get("subresource").is_none()
-    };
-    let updates: Vec<&Json> = entries.iter().filter(|entry| is_helms(entry, "Update")).collect();
-    let mut merged = (*updates.first()?).clone();
-    merged["operation"] = json!("Apply");
-    let applied = entries.iter().filter(|entry| is_helms(entry, "Apply"));
-    for entry in updates.iter().copied().skip(1).chain(applied) {
-        union(&mut merged["fieldsV1"], &entry["fieldsV1"]);
-    }
-    let others = entries.iter().filter(|entry| !is_helms(entry, "Update") && !is_helms(entry, "Apply"));
-    Some(std::iter::once(merged).chain(others.cloned()).collect())
-}
-
-fn union(fields: &mut Json, more: &Json) {
-    let Json::Object(more) = more else { return };
-    if !fields.is_object() {
-        *fields = Json::Object(Map::new());
-    }
-    let Json::Object(fields) = fields else { return };
-    for (name, inner) in more {
-        union(fields.entry(name.clone()).or_insert_with(|| json!({})), inner);
-    }
-}
-
-async fn hand_over(cluster: &Cluster, live: &Object, limits: &Limits) -> Result<(), Error> {
-    let (Some(fields), Ok(at)) = (helms_updates(live), live.reference()) else { return Ok(()) };
+async fn hand_over(
+    cluster: &Cluster,
+    sent: &Object,
+    before: Option<&Json>,
+    live: &Object,
+    limits: &Limits,
+) -> Result<(), Error> {
+    let fields = managed_fields::handed_over(live, before, sent);
+    let (Some(fields), Ok(at)) = (fields, live.reference()) else { return Ok(()) };
     let patch = json!({"metadata": {"resourceVersion": live.resource_version(), "managedFields": fields}});
     cluster.patch(&at, MANAGER, &patch, limits).await.map(drop)
 }
@@ -161,9 +139,9 @@ pub(super) async fn remove(
 mod tests {
     use super::*;
 
-    fn live(managed: Json) -> Object {
+    fn live() -> Object {
         Object::new(json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {
-            "name": "a", "namespace": "b", "managedFields": managed,
+            "name": "a", "namespace": "b",
             "labels": {"app.kubernetes.io/managed-by": "Helm"},
             "annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "n"},
         }}))
@@ -173,9 +151,9 @@ mod tests {
     #[test]
     fn an_object_belongs_to_the_release_that_helm_noted_on_it() {
         let release = |name: &str, namespace: &str| Release { name: name.into(), namespace: namespace.into() };
-        assert!(belongs(&live(json!([])), &release("r", "n")));
-        assert!(!belongs(&live(json!([])), &release("r", "other")));
-        assert!(!belongs(&live(json!([])), &release("other", "n")));
+        assert!(belongs(&live(), &release("r", "n")));
+        assert!(!belongs(&live(), &release("r", "other")));
+        assert!(!belongs(&live(), &release("other", "n")));
     }
 
     #[test]
@@ -192,24 +170,5 @@ mod tests {
         assert_eq!(sent(without.clone(), with.clone()), Some(taken));
         assert_eq!(sent(without.clone(), without.clone()), Some(without), "what others have set is theirs");
         assert_eq!(sent(with.clone(), with.clone()), Some(with));
-    }
-
-    #[test]
-    fn what_helm_wrote_without_apply_is_counted_as_applied() {
-        let fields = |name: &str| json!({"f:spec": {name: {}}});
-        let entry = |manager: &str, operation: &str, name: &str| json!({"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields(name)});
-        let mut status = entry("helm", "Update", "f:d");
-        status["subresource"] = json!("status");
-        let object = live(json!([
-            entry("helm", "Apply", "f:a"),
-            entry("helm", "Update", "f:b"),
-            entry("other", "Update", "f:c"),
-            status,
-        ]));
-        let merged = helms_updates(&object).unwrap();
-        assert_eq!(merged.as_array().map(Vec::len), Some(3));
-        assert_eq!(merged[0]["operation"], "Apply");
-        assert_eq!(merged[0]["fieldsV1"], json!({"f:spec": {"f:a": {}, "f:b": {}}}));
-        assert_eq!(helms_updates(&live(json!([entry("helm", "Apply", "f:a"), entry("x", "Update", "f:b")]))), None);
     }
 }
