@@ -209,3 +209,20 @@ fn another_selector_makes_the_daemon_set_anew_and_says_so(case: &Case) -> Result
     ground.leave()
 }
 harness::with!(tofu another_selector_makes_the_daemon_set_anew_and_says_so);
+
+fn a_value_that_was_edited_by_hand_goes_when_the_configuration_drops_it(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "dropped")?;
+    let workspace = ground.workspace(case, "0.20.0", "pod_annotations = { dropped = \"a\", kept = \"b\" }")?;
+    workspace.apply()?;
+    let edited = json!({"spec": {"template": {"metadata": {"annotations": {"dropped": "x", "theirs": "x"}}}}});
+    let edit = ["patch", "daemonset", &ground.set(), "--field-manager=kubectl-edit", "-p", &edited.to_string()];
+    ground.kubectl(&edit)?;
+    ground.rewrite(&workspace, "0.20.0", "pod_annotations = { kept = \"b\" }")?;
+    workspace.apply()?;
+    expect_settled(&workspace)?;
+    let annotations = &ground.live()?["spec"]["template"]["metadata"]["annotations"];
+    assert_eq!(*annotations, json!({"kept": "b", "theirs": "x"}));
+    workspace.destroy()?;
+    ground.leave()
+}
+harness::with!(terraform a_value_that_was_edited_by_hand_goes_when_the_configuration_drops_it);
