@@ -152,7 +152,7 @@ mod tests {
             .map(|(manager, operation, spec)| entry(manager, operation, spec))
             .collect();
         let nothing = expected.iter().all(|entry| entry["manager"] == "x");
-        assert_eq!(handed, (!nothing).then(|| Json::Array(expected)), "{fields}");
+        assert_eq!(handed, (!nothing).then_some(Json::Array(expected)), "{fields}");
     }
 
     #[test]
