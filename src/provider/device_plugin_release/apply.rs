@@ -304,7 +304,8 @@ impl Work<'_, '_> {
         let Some((sent, at)) = objects::sendable(owned, release, is_marked).zip(objects::place(owned)) else {
             return Ok(());
         };
-        if matches!(changes.get(&key), Some(Change::Replaced(_))) && live.is_some() {
+        let is_fixed = |live: &Object| objects::immutable(&sent, live).is_some();
+        if live.as_ref().is_some_and(|live| matches!(changes.get(&key), Some(Change::Replaced(_))) || is_fixed(live)) {
             self.made = true;
             objects::remove(&self.cluster, &at, release, &self.limits).await?;
             live = None;

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use plugin::Value;
 use serde_json::{Value as Json, json};
 
 use super::{
@@ -86,6 +87,12 @@ pub(super) fn manifest(objects: &[Json]) -> BTreeMap<String, String> {
     objects.iter().map(|object| (Key::of(object).to_string(), canonical(&owned(object)))).collect()
 }
 
+/// The objects that the attribute `manifest` of a state shows.
+pub(super) fn shown(state: &Value) -> Vec<Json> {
+    let entries = state.get("manifest").entries().known();
+    entries.into_iter().flatten().filter_map(|(_, json)| serde_json::from_str(json.string().known()?).ok()).collect()
+}
+
 /// JSON in one line with the keys of every map in order, whatever order the value holds them in.
 pub(super) fn canonical(value: &Json) -> String {
     match value {
@@ -142,10 +149,13 @@ pub(super) fn changes(before: &[Json], after: &[Json]) -> BTreeMap<Key, Change> 
 }
 
 fn change(kind: &str, old: &Json, new: &Json) -> Change {
-    IMMUTABLE
-        .iter()
-        .find(|(of, pointer, _)| *of == kind && old.pointer(pointer) != new.pointer(pointer))
-        .map_or(Change::Changed, |(.., field)| Change::Replaced(field))
+    immutable(kind, old, new).map_or(Change::Changed, Change::Replaced)
+}
+
+/// A field that differs and cannot be changed in place.
+pub(super) fn immutable(kind: &str, old: &Json, new: &Json) -> Option<&'static str> {
+    let differs = |pointer: &str| old.pointer(pointer) != new.pointer(pointer);
+    IMMUTABLE.iter().find(|(of, pointer, _)| *of == kind && differs(pointer)).map(|(.., field)| *field)
 }
 
 /// Helm's order of kinds for an apply; a delete goes the other way. A kind that is not here comes last.

@@ -4,7 +4,10 @@ use plugin::{Private, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{manifest::Key, wanted::Wanted};
+use super::{
+    manifest::{self, Key},
+    wanted::Wanted,
+};
 
 /// What is remembered of the last apply.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,11 +41,8 @@ impl Memory {
         if memory.version == 1 {
             return memory;
         }
-        let shown = state.get("manifest").entries().known();
-        let shown =
-            shown.into_iter().flatten().filter_map(|(_, json)| serde_json::from_str(json.string().known()?).ok());
         let revision = state.get("revision").integer().known().and_then(|number| u32::try_from(number).ok());
-        let mut memory = Self { objects: shown.collect(), revision, unfinished: true, ..Self::default() };
+        let mut memory = Self { objects: manifest::shown(state), revision, unfinished: true, ..Self::default() };
         for owned in Wanted::of(state).map(|wanted| wanted.owned()).unwrap_or_default() {
             memory.note(owned);
         }

@@ -46,12 +46,13 @@ pub(super) fn place(owned: &Json) -> Option<ObjectRef> {
     Object::new(owned.clone()).ok()?.reference().ok()
 }
 
-/// Whether an object belongs to a release.
+/// Whether an object belongs to a release. The label is one of the release's own fields, which tools that label what they
+/// find write over: where it is not Helm's, the object is the release's as long as helm is among those who have applied it.
 pub(super) fn belongs(live: &Object, release: &Release) -> bool {
     let is = |pointer: &str, text: &str| live.at(pointer).and_then(Json::as_str) == Some(text);
     is("/metadata/annotations/meta.helm.sh~1release-name", &release.name)
         && is("/metadata/annotations/meta.helm.sh~1release-namespace", &release.namespace)
-        && is("/metadata/labels/app.kubernetes.io~1managed-by", "Helm")
+        && (is("/metadata/labels/app.kubernetes.io~1managed-by", "Helm") || live.managers().contains(&MANAGER))
 }
 
 /// Whether a create without a record has made it and not ended.
@@ -64,6 +65,12 @@ pub(super) fn is_as_sent(sent: &Object, before: Option<&Json>, live: &Object) ->
     let was = before.and_then(|before| Object::new(before.clone()).ok());
     let dropped = was.is_some_and(|was| !drift::differences(&was, sent).is_empty());
     !dropped && drift::differences(sent, live).is_empty() && !managed_fields::has_updates_of_helm(live)
+}
+
+/// A field that stands otherwise than it is sent, and that the API server does not let change.
+pub(super) fn immutable(sent: &Object, live: &Object) -> Option<&'static str> {
+    let wanted = sent.clone().into_json();
+    manifest::immutable(&manifest::Key::of(&wanted).kind, &drift::standing(sent, live), &wanted)
 }
 
 /// Applies an object that is ours or not there: what others have set of its fields becomes ours again, and what it had
@@ -154,6 +161,21 @@ mod tests {
         assert!(belongs(&live(), &release("r", "n")));
         assert!(!belongs(&live(), &release("r", "other")));
         assert!(!belongs(&live(), &release("other", "n")));
+    }
+
+    #[test]
+    fn an_object_whose_label_drifted_is_still_the_release_s_where_helm_applied_it() {
+        let release = Release { name: "r".into(), namespace: "n".into() };
+        let relabelled = |managed: Json, label: Json| {
+            let mut object = live().into_json();
+            object["metadata"]["managedFields"] = managed;
+            object["metadata"]["labels"] = label;
+            belongs(&Object::new(object).unwrap(), &release)
+        };
+        let by = |manager: &str| json!([{"manager": manager, "operation": "Apply"}]);
+        assert!(relabelled(by("helm"), json!({})));
+        assert!(relabelled(by("helm"), json!({"app.kubernetes.io/managed-by": "argocd"})));
+        assert!(!relabelled(by("kubectl"), json!({})));
     }
 
     #[test]

@@ -26,8 +26,12 @@ pub(crate) enum Obstacle {
     Tainted { node: String, taint: String, others: usize },
     /// The node's container runtime has no such handler.
     Handler { node: String, message: String },
+    /// The node cannot make the pod's sandbox for another reason, such as its network.
+    Sandbox { node: String, message: String },
     /// An image cannot be had.
     Image { node: String, image: String, message: String },
+    /// An image that could not be had is being pulled again.
+    Pulling { node: String, image: String, message: String },
     /// A volume cannot be mounted.
     Mount { node: String, message: String },
     /// A container ends again and again, or cannot be started.
@@ -44,8 +48,8 @@ pub(super) enum Patience {
     /// Somebody may be at it, or the same apply: a quota is raised, an image pushed, a runtime class made, a container
     /// runtime restarted. For a while, so that it is said long before the deadline.
     Some,
-    /// It goes as nodes come: they join, are labelled, lose the taint of their start, load the driver. To the deadline;
-    /// the plan has warned of it already where it could be seen there.
+    /// It goes as nodes come: they join, are labelled, lose the taint of their start, load the driver. Or something is on its
+    /// way. To the deadline; the plan has warned of it already where it could be seen there.
     All,
 }
 
@@ -58,19 +62,27 @@ impl Obstacle {
             | Self::RuntimeClass { .. }
             | Self::Refused { .. }
             | Self::Handler { .. }
+            | Self::Sandbox { .. }
             | Self::Image { .. }
             | Self::Mount { .. } => Patience::Some,
-            Self::NoNode { .. } | Self::Tainted { .. } | Self::Crash { .. } | Self::Unscheduled { .. } => Patience::All,
+            Self::NoNode { .. }
+            | Self::Tainted { .. }
+            | Self::Pulling { .. }
+            | Self::Crash { .. }
+            | Self::Unscheduled { .. } => Patience::All,
         }
     }
 
     /// Whether both are the same thing, whose message may differ from one attempt to the next.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Image { node, image, .. }, Self::Image { node: there, image: that, .. }) => {
-                (node, image) == (there, that)
-            }
+            // One that is pulled again has not come yet: what it has stood for goes on if that fails too.
+            (
+                Self::Image { node, image, .. } | Self::Pulling { node, image, .. },
+                Self::Image { node: there, image: that, .. } | Self::Pulling { node: there, image: that, .. },
+            ) => (node, image) == (there, that),
             (Self::Handler { node, .. }, Self::Handler { node: there, .. })
+            | (Self::Sandbox { node, .. }, Self::Sandbox { node: there, .. })
             | (Self::Mount { node, .. }, Self::Mount { node: there, .. }) => node == there,
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
@@ -95,7 +107,7 @@ pub(super) fn obstacles(scene: Scene<'_>) -> Vec<Obstacle> {
     found.extend(placement(scene));
     found.extend(scene.pods.iter().filter_map(unscheduled));
     found.extend(scene.events.iter().filter_map(|event| kept_from_starting(scene, event)));
-    found.extend(scene.pods.iter().flat_map(waiting));
+    found.extend(scene.pods.iter().flat_map(|pod| waiting(scene, pod)));
     let mut once: Vec<Obstacle> = Vec::new();
     for obstacle in found {
         if !once.contains(&obstacle) {
@@ -206,7 +218,7 @@ fn kept_from_starting(scene: Scene<'_>, event: &Json) -> Option<Obstacle> {
         "FailedCreatePodSandBox" if message.contains("no runtime for") || message.contains("RuntimeHandler") => {
             Some(Obstacle::Handler { node, message })
         }
-        "FailedCreatePodSandBox" => Some(Obstacle::Refused { message }),
+        "FailedCreatePodSandBox" => Some(Obstacle::Sandbox { node, message }),
         "FailedMount" | "FailedAttachVolume" => Some(Obstacle::Mount { node, message }),
         _ => None,
     }
@@ -219,12 +231,26 @@ fn time(event: &Json) -> &str {
 }
 
 /// Containers that wait for something that does not come.
-fn waiting(pod: &Json) -> Vec<Obstacle> {
+fn waiting(scene: Scene<'_>, pod: &Json) -> Vec<Obstacle> {
     let statuses = items(pod, "/status/initContainerStatuses").iter().chain(items(pod, "/status/containerStatuses"));
-    statuses.filter_map(|status| container(pod, status)).collect()
+    statuses.filter_map(|status| container(scene, pod, status)).collect()
 }
 
-fn container(pod: &Json, status: &Json) -> Option<Obstacle> {
+/// Whether the kubelet is at the image again. The container's state does not say so: it tells of the attempt before until
+/// this one has ended, however long it takes.
+fn is_pulled_again(scene: Scene<'_>, pod: &Json, container: &str) -> bool {
+    let last = |reasons: &[&str]| {
+        let of_container = scene.events.iter().filter(|event| {
+            text(event, "/involvedObject/name") == text(pod, "/metadata/name")
+                && text(event, "/involvedObject/fieldPath").ends_with(&format!("{{{container}}}"))
+                && reasons.contains(&text(event, "/reason"))
+        });
+        of_container.map(time).max().unwrap_or_default()
+    };
+    last(&["Pulling"]) > last(&["Failed", "BackOff"])
+}
+
+fn container(scene: Scene<'_>, pod: &Json, status: &Json) -> Option<Obstacle> {
     let (reason, message) = (text(status, "/state/waiting/reason"), text(status, "/state/waiting/message"));
     let node = text(pod, "/spec/nodeName").to_owned();
     match reason {
@@ -233,11 +259,14 @@ fn container(pod: &Json, status: &Json) -> Option<Obstacle> {
         | "InvalidImageName"
         | "ErrImageNeverPull"
         | "ImageInspectError"
-        | "RegistryUnavailable" => Some(Obstacle::Image {
-            node,
-            image: text(status, "/image").to_owned(),
-            message: if message.is_empty() { reason.to_owned() } else { format!("{reason}, {message}") },
-        }),
+        | "RegistryUnavailable" => {
+            let image = text(status, "/image").to_owned();
+            let message = if message.is_empty() { reason.to_owned() } else { format!("{reason}, {message}") };
+            Some(match is_pulled_again(scene, pod, text(status, "/name")) {
+                true => Obstacle::Pulling { node, image, message },
+                false => Obstacle::Image { node, image, message },
+            })
+        }
         "CrashLoopBackOff" | "CreateContainerError" | "CreateContainerConfigError" | "RunContainerError" => {
             Some(Obstacle::Crash {
                 pod: text(pod, "/metadata/name").to_owned(),
@@ -354,6 +383,10 @@ mod tests {
             [Obstacle::Handler { node: "gpu-1".into(), message: handler.into() }]
         );
         assert!(matches!(
+            &found(1, vec![starting()], vec![event("FailedCreatePodSandBox", "cni: not ready")], vec![])[..],
+            [Obstacle::Sandbox { node, .. }] if node == "gpu-1"
+        ));
+        assert!(matches!(
             &found(1, vec![starting()], vec![event("FailedMount", "configmap \"x\" not found")], vec![])[..],
             [Obstacle::Mount { .. }]
         ));
@@ -381,6 +414,28 @@ mod tests {
         let refusal = event("FailedCreate", "pods \"a\" is forbidden: exceeded quota: q");
         assert_eq!(found(1, vec![starting()], vec![refusal.clone()], vec![]), []);
         assert!(matches!(&found(2, vec![starting()], vec![refusal], vec![])[..], [Obstacle::Quota { .. }]));
+    }
+
+    #[test]
+    fn an_image_that_is_pulled_again_may_still_come_whatever_the_container_says_of_the_attempt_before() {
+        let waits = || pod(json!({ "waiting": { "reason": "ImagePullBackOff" } }));
+        let at = |reason: &str, container: &str, time: &str| {
+            let mut event = event(reason, "");
+            event["involvedObject"]["fieldPath"] = json!(format!("spec.containers{{{container}}}"));
+            event["lastTimestamp"] = json!(format!("2026-01-01T00:00:{time}Z"));
+            event
+        };
+        let is_pulled = |events: Vec<Json>| match &found(1, vec![waits()], events, vec![])[..] {
+            [Obstacle::Pulling { .. }] => true,
+            [Obstacle::Image { .. }] => false,
+            other => panic!("{other:?}"),
+        };
+        let failed = || at("Failed", "c", "10");
+        assert!(is_pulled(vec![failed(), at("BackOff", "c", "12"), at("Pulling", "c", "20")]));
+        assert!(!is_pulled(vec![failed(), at("BackOff", "c", "12"), at("Pulling", "c", "08")]));
+        assert!(!is_pulled(vec![failed(), at("Pulling", "c", "10")]), "it failed within the second");
+        assert!(!is_pulled(vec![failed(), at("Pulling", "other", "20")]));
+        assert!(!is_pulled(vec![failed()]));
     }
 
     #[test]

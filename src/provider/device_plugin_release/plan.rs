@@ -54,7 +54,7 @@ pub(super) fn decide(request: &PlanRequest, memory: &Memory) -> Decision {
     };
     planned.set("revision", revision);
     let replaced = match (&wanted, effect) {
-        (Some(wanted), Effect::Change) => replaced(memory, wanted),
+        (Some(wanted), Effect::Change) => replaced(prior, memory, wanted),
         _ => BTreeMap::new(),
     };
     Decision { planned, effect, wanted, replaced }
@@ -84,9 +84,11 @@ pub(super) fn is_settled(prior: &Value, planned: &Value, wanted: Option<&Wanted>
         && prior.get("manifest").same(planned.get("manifest"))
 }
 
-fn replaced(memory: &Memory, wanted: &Wanted) -> BTreeMap<Key, &'static str> {
-    let changes = manifest::changes(&memory.objects, &wanted.objects);
-    let replaced = changes.into_iter().filter_map(|(key, change)| match change {
+/// By what was last applied, and by what stands: somebody may have made an object anew with other fields.
+fn replaced(prior: Option<&Value>, memory: &Memory, wanted: &Wanted) -> BTreeMap<Key, &'static str> {
+    let standing = prior.map(manifest::shown).unwrap_or_default();
+    let changes = [&memory.objects, &standing].map(|before| manifest::changes(before, &wanted.objects));
+    let replaced = changes.into_iter().flatten().filter_map(|(key, change)| match change {
         Change::Replaced(field) => Some((key, field)),
         _ => None,
     });
@@ -177,6 +179,20 @@ pub(super) mod tests {
         drifted.set("manifest", Value::map::<String>([]));
         let decision = is_change(&drifted, &memory, &[]);
         assert_eq!(decision.planned.get("manifest"), state.get("manifest"));
+    }
+
+    #[test]
+    fn a_selector_that_somebody_else_changed_replaces_the_daemon_set_too() {
+        let (mut state, memory) = applied(&[]);
+        let drifted = memory.objects.iter().map(|object| {
+            let mut object = object.clone();
+            object["spec"]["selector"]["matchLabels"]["of"] = "others".into();
+            (Key::of(&object).to_string(), Value::from(manifest::canonical(&object)))
+        });
+        state.set("manifest", Value::map(drifted));
+        let decision = plan(Some(state), &memory, &[]);
+        assert!(decision.replaced.values().all(|field| *field == "spec.selector"), "{:?}", decision.replaced);
+        assert_eq!(decision.replaced.len(), 2);
     }
 
     #[test]

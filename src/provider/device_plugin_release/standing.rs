@@ -85,6 +85,20 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_is_pulled_again_is_waited_for_until_that_fails_too() {
+        let again = Obstacle::Pulling { node: "gpu-1".into(), image: "i:1".into(), message: String::new() };
+        let (failed, again) = (&[image("ErrImagePull")][..], &[again][..]);
+        let stood = Some(Ending::Stood(Duration::from_secs(300)));
+        assert_eq!(looks(&[failed, again, again, again, again, failed]), [None, None, None, None, None, stood]);
+    }
+
+    #[test]
+    fn nodes_that_fail_one_after_another_do_not_add_up() {
+        let on = |node: &str| [Obstacle::Sandbox { node: node.into(), message: "cni".into() }];
+        assert_eq!(looks(&[&on("a"), &on("a"), &on("b"), &on("b"), &on("c"), &on("c")]), [None; 6]);
+    }
+
+    #[test]
     fn nodes_may_come_until_the_deadline() {
         let no_node = [Obstacle::NoNode { nodes: 3, labels: vec!["a=b".into()] }];
         assert_eq!(looks(&[&no_node[..]; 12]), [None; 12]);

@@ -213,6 +213,18 @@ pub(crate) fn obstacle(daemon_set: &str, namespace: &str, obstacle: &Obstacle) -
                 "{of}, node {node}: {message}. The handler nvidia comes with Talos's NVIDIA container toolkit extension: install it on the node, or keep the pods off it with `node_selector`."
             ),
         ),
+        Obstacle::Sandbox { node, message } => (
+            "The node cannot start the pods",
+            format!(
+                "{of}, node {node}: {message}. That comes from the node's container runtime or its network plugin: see the pods of the network plugin on that node, and `talosctl --nodes ADDRESS logs cri`."
+            ),
+        ),
+        Obstacle::Pulling { node, image, message } => (
+            "The image is still being pulled",
+            format!(
+                "{of}, node {node}, image {image}: it is being pulled again after {message}. Where that only takes long, give `timeouts` more; otherwise check that the node reaches the registry."
+            ),
+        ),
         Obstacle::Image { node, image, message } => (
             "The image cannot be pulled",
             format!(

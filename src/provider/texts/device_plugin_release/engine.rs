@@ -475,9 +475,11 @@ fn path_of(obstacle: &Obstacle) -> Path {
         Obstacle::RuntimeClass { .. } | Obstacle::Handler { .. } => "runtime_class_name",
         Obstacle::NoNode { .. } => "affinity",
         Obstacle::Tainted { .. } => "tolerations",
-        Obstacle::Image { .. } => "image",
-        Obstacle::Refused { .. } | Obstacle::Mount { .. } | Obstacle::Crash { .. } | Obstacle::Unscheduled { .. } => {
-            "wait_for"
-        }
+        Obstacle::Image { .. } | Obstacle::Pulling { .. } => "image",
+        Obstacle::Refused { .. }
+        | Obstacle::Sandbox { .. }
+        | Obstacle::Mount { .. }
+        | Obstacle::Crash { .. }
+        | Obstacle::Unscheduled { .. } => "wait_for",
     })
 }
