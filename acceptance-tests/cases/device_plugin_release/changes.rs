@@ -113,6 +113,7 @@ fn an_edit_by_hand_shows_on_its_field_and_is_mended(case: &Case) -> Result<()> {
     edits.iter().try_for_each(|change| edit("daemonset", &set, &container(change)).map(drop))?;
     edit("daemonset", &set, "{\"spec\":{\"template\":{\"spec\":{\"tolerations\":[{\"operator\":\"Exists\"}]}}}}")?;
     edit("configmap", &format!("{set}-configs"), "{\"data\":{\"default\":\"version: v2\"}}")?;
+    ground.kubectl(&["label", "daemonset", &set, "--overwrite", "app.kubernetes.io/managed-by=others"])?;
     ground.kubectl(&["delete", "daemonset", &format!("{set}-mps-control-daemon")])?;
 
     let plan = workspace.plan()?;
@@ -126,6 +127,7 @@ fn an_edit_by_hand_shows_on_its_field_and_is_mended(case: &Case) -> Result<()> {
         format!("{pod}.containers[1].command"),
         format!("{pod}.containers[1].env"),
         format!("{pod}.tolerations"),
+        format!("DaemonSet/{name}/{set}.metadata.labels"),
     ];
     ensure!(fields.iter().all(|field| wanted.iter().any(|one| field.starts_with(one))), "{fields:#?}");
     wanted.retain(|one| !fields.iter().any(|field| field.starts_with(one)));
@@ -142,6 +144,7 @@ fn an_edit_by_hand_shows_on_its_field_and_is_mended(case: &Case) -> Result<()> {
     ensure!(!containers.contains("example.com/other") && !containers.contains("/elsewhere"), "{containers}");
     assert_eq!(live["spec"]["template"]["spec"]["tolerations"].as_array().map(Vec::len), Some(2));
     assert_eq!(live["metadata"]["labels"]["theirs"], "x");
+    assert_eq!(live["metadata"]["labels"]["app.kubernetes.io/managed-by"], "Helm");
     ensure!(containers.contains("THEIRS") && containers.contains("example.com/theirs"), "{containers}");
     // What is not of the release is not taken away with it, whatever its labels say.
     workspace.destroy()?;
@@ -203,6 +206,22 @@ fn another_selector_makes_the_daemon_set_anew_and_says_so(case: &Case) -> Result
     let after = ground.live()?;
     assert_ne!(after["metadata"]["uid"], before["metadata"]["uid"]);
     assert_eq!(after["spec"]["selector"]["matchLabels"], json!({"app": "plugin"}));
+    expect_settled(&workspace)?;
+
+    // Somebody makes it anew with another selector, as `kubectl replace --force` does.
+    let mut theirs = ground.live()?;
+    for labels in ["/spec/selector/matchLabels", "/spec/template/metadata/labels"] {
+        theirs.pointer_mut(labels).context("no labels")?["theirs"] = json!("x");
+    }
+    theirs["metadata"]
+        .as_object_mut()
+        .context("no metadata")?
+        .retain(|field, _| ["name", "namespace", "labels", "annotations"].contains(&field.as_str()));
+    ground.kubectl(&["delete", "daemonset", &ground.set()])?;
+    ground.cluster.apply(&theirs.to_string())?;
+    workspace.plan()?.run.diagnostic("deleted and made anew")?;
+    workspace.apply_plan()?;
+    assert_eq!(ground.live()?["spec"]["selector"]["matchLabels"], json!({"app": "plugin"}));
     expect_settled(&workspace)?;
     workspace.destroy()?;
     ground.expect_nothing_left()?;

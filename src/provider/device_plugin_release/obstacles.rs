@@ -73,6 +73,11 @@ impl Obstacle {
         }
     }
 
+    /// Whether it is known only by what the controller said of its last attempt.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::PodSecurity { .. } | Self::Quota { .. } | Self::RuntimeClass { .. } | Self::Refused { .. })
+    }
+
     /// Whether both are the same thing, whose message may differ from one attempt to the next.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -138,9 +143,18 @@ fn lacks_pods(scene: Scene<'_>) -> bool {
     desired.is_none_or(|desired| (scene.pods.len() as u64) < desired)
 }
 
+/// When the controller could not create a pod for the last time.
+pub(super) fn last_refusal(events: &[Json]) -> &str {
+    events.iter().filter(|event| is_refusal(event)).map(time).max().unwrap_or_default()
+}
+
+fn is_refusal(event: &Json) -> bool {
+    text(event, "/reason") == "FailedCreate"
+}
+
 /// The controller could not create a pod.
 fn refused(event: &Json) -> Option<Obstacle> {
-    if text(event, "/reason") != "FailedCreate" {
+    if !is_refusal(event) {
         return None;
     }
     let message = without_pod_name(text(event, "/message"));
@@ -411,6 +425,8 @@ mod tests {
         let elsewhere = at("DNSConfigForming", "Nameserver limits were exceeded", "2026-01-01T00:00:10Z");
         assert!(matches!(&with(elsewhere)[..], [Obstacle::Handler { .. }]));
 
+        let refused = |time: &str| at("FailedCreate", "", time);
+        assert_eq!(last_refusal(&[refused("2026-01-02"), refused("2026-01-03"), pulling("2026-01-04")]), "2026-01-03");
         let refusal = event("FailedCreate", "pods \"a\" is forbidden: exceeded quota: q");
         assert_eq!(found(1, vec![starting()], vec![refusal.clone()], vec![]), []);
         assert!(matches!(&found(2, vec![starting()], vec![refusal], vec![])[..], [Obstacle::Quota { .. }]));

@@ -24,21 +24,30 @@ pub(crate) enum Ending {
 #[derive(Debug)]
 pub(super) struct Standing {
     since: Vec<(Obstacle, Instant)>,
+    /// The last refusal, and when it was first seen.
+    refusal: (String, Instant),
     allowed: Duration,
 }
 
 impl Standing {
     /// For a wait that may take so long.
     pub(super) fn over(wait: Duration) -> Self {
-        Self { since: Vec::new(), allowed: wait / PART }
+        Self { since: Vec::new(), refusal: (String::new(), Instant::now()), allowed: wait / PART }
     }
 
-    /// Notes what a look has found. `Some` when the wait is over: one look alone never ends it, since it may be of a moment
-    /// in which things were on their way.
-    pub(super) fn note(&mut self, found: &[Obstacle], now: Instant) -> Option<Ending> {
+    /// Notes what a look has found, with the time of the last refusal. `Some` when the wait is over: one look alone never
+    /// ends it, since it may be of a moment in which things were on their way.
+    ///
+    /// A refusal stands for as long as it is heard again. The controller doubles the time between its attempts, so the last
+    /// one may tell of what was mended since; for the same reason the next one comes before the deadline.
+    pub(super) fn note(&mut self, found: &[Obstacle], refusal: &str, now: Instant) -> Option<Ending> {
+        if self.refusal.0 != refusal {
+            self.refusal = (refusal.to_owned(), now);
+        }
+        let heard = |one: &Obstacle| if one.is_refusal() { self.refusal.1 } else { now };
         let known = |one: &Obstacle| self.since.iter().find(|(known, _)| known.is_same(one)).map(|(_, since)| *since);
         let noted: Vec<_> = found.iter().map(|one| (one.clone(), known(one))).collect();
-        let ending = noted.iter().find_map(|(one, since)| self.ending(one, now.duration_since((*since)?)));
+        let ending = noted.iter().find_map(|(one, since)| self.ending(one, heard(one).duration_since((*since)?)));
         self.since = noted.into_iter().map(|(one, since)| (one, since.unwrap_or(now))).collect();
         ending
     }
@@ -64,7 +73,18 @@ mod tests {
     fn looks(looks: &[&[Obstacle]]) -> Vec<Option<Ending>> {
         let (mut standing, began) = (Standing::over(Duration::from_secs(600)), Instant::now());
         let minutes = (0_u32..).map(|minute| began + Duration::from_secs(60) * minute);
-        looks.iter().zip(minutes).map(|(found, now)| standing.note(found, now)).collect()
+        looks.iter().zip(minutes).map(|(found, now)| standing.note(found, "", now)).collect()
+    }
+
+    #[test]
+    fn a_refusal_ends_the_wait_when_it_is_heard_again_and_not_by_the_silence_after_it() {
+        let (mut standing, began) = (Standing::over(Duration::from_secs(600)), Instant::now());
+        let quota = [Obstacle::Quota { message: "exceeded quota".into() }];
+        let mut look = |second: u64, refusal: &str| standing.note(&quota, refusal, began + Duration::from_secs(second));
+        assert_eq!(look(2, "a"), None);
+        assert_eq!(look(164, "b"), None);
+        assert_eq!(look(320, "b"), None, "the quota may have been raised since");
+        assert_eq!(look(328, "c"), Some(Ending::Stood(Duration::from_secs(326))));
     }
 
     #[test]

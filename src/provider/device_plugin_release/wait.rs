@@ -105,15 +105,15 @@ impl Wait<'_> {
                     () = tokio::time::sleep(BEAT) => {}
                 }
                 let Some(seen) = lock(&last).clone() else { continue };
-                let found = tokio::select! {
+                let (found, refusal) = tokio::select! {
                     biased;
                     ended = &mut follow => break Err(ended),
-                    found = self.obstacles(&seen, true) => found,
+                    seen = self.obstacles(&seen, true) => seen,
                 };
                 for obstacle in found.iter().filter(|obstacle| !said.contains(obstacle)) {
                     log(at, obstacle);
                 }
-                if let Some(ending) = standing.note(&found, Instant::now()) {
+                if let Some(ending) = standing.note(&found, &refusal, Instant::now()) {
                     break Ok(ending);
                 }
                 said.extend(found);
@@ -129,13 +129,14 @@ impl Wait<'_> {
         let (mut obstacles, mut rollout) = (Vec::new(), Rollout::default());
         if let Some(seen) = seen {
             rollout = Rollout::of(&Json::Object(seen.fields().clone()));
-            obstacles = self.obstacles(&seen, ending != Ending::Deadline).await;
+            (obstacles, _) = self.obstacles(&seen, ending != Ending::Deadline).await;
         }
         Err(NotReady::Pods { at: at.clone(), rollout, least, obstacles, ending })
     }
 
-    /// What stands in the way of a DaemonSet now. What cannot be read is left out.
-    async fn obstacles(&self, live: &Object, only_new: bool) -> Vec<Obstacle> {
+    /// What stands in the way of a DaemonSet now, and when a pod was refused for the last time. What cannot be read is left
+    /// out.
+    async fn obstacles(&self, live: &Object, only_new: bool) -> (Vec<Obstacle>, String) {
         let limits = brief(self.limits);
         let namespace = live.namespace().unwrap_or_default();
         let events = Selection::all(Kind::EVENT, Some(namespace));
@@ -154,7 +155,8 @@ impl Wait<'_> {
         let json = |objects: Vec<Object>| objects.into_iter().map(Object::into_json).collect::<Vec<_>>();
         let (pods, nodes) = (json(pods), json(nodes.map(|listed| listed.items).unwrap_or_default()));
         let daemon_set = Json::Object(live.fields().clone());
-        obstacles::obstacles(Scene { daemon_set: &daemon_set, pods: &pods, events: &events, nodes: &nodes })
+        let scene = Scene { daemon_set: &daemon_set, pods: &pods, events: &events, nodes: &nodes };
+        (obstacles::obstacles(scene), obstacles::last_refusal(&events).to_owned())
     }
 
     async fn pods(&self, live: &Object, limits: &Limits) -> Vec<Object> {
