@@ -183,3 +183,36 @@ fn an_api_server_that_restarts_in_an_apply_only_delays_it(case: &Case) -> Result
     ground.leave()
 }
 harness::with!(tofu an_api_server_that_restarts_in_an_apply_only_delays_it);
+
+/// The finalizers of the plugin's DaemonSet.
+fn hold(ground: &Ground, finalizers: &serde_json::Value) -> Result<()> {
+    let patch = json!({"metadata": {"finalizers": finalizers}}).to_string();
+    ground.kubectl(&["patch", "daemonset", &ground.set(), "--type=merge", "-p", &patch]).map(drop)
+}
+
+fn a_destroy_that_something_holds_up_says_what_and_is_no_release_as_before(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "held")?;
+    let brief = "timeouts = { delete = \"15s\", update = \"15s\" }";
+    let workspace = ground.workspace(case, "0.17.4", brief)?;
+    workspace.apply()?;
+    hold(&ground, &json!(["example.com/hold"]))?;
+    let held = |error: &harness::Diagnostic| error.says("The object does not go") && error.says("example.com/hold");
+    let error = workspace.run(&["destroy", "-json", "-auto-approve"])?.failed()?.only_error()?;
+    ensure!(held(&error) && error.says(&ground.set()), "{error}");
+    assert_eq!(ground.revisions()?, ["uninstalling"]);
+    // The objects stand as they did, and yet the release does not.
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["update"]);
+    plan.run.diagnostic("The object is being deleted")?;
+    let error = workspace.apply_that_fails()?.only_error()?;
+    ensure!(held(&error), "{error}");
+    let before = ground.live()?["metadata"]["uid"].clone();
+    hold(&ground, &json!(null))?;
+    workspace.apply()?;
+    assert_ne!(ground.live()?["metadata"]["uid"], before);
+    expect_settled(&workspace)?;
+    workspace.destroy()?;
+    ground.expect_nothing_left()?;
+    ground.leave()
+}
+harness::with!(terraform a_destroy_that_something_holds_up_says_what_and_is_no_release_as_before);

@@ -304,8 +304,10 @@ impl Work<'_, '_> {
         let Some((sent, at)) = objects::sendable(owned, release, is_marked).zip(objects::place(owned)) else {
             return Ok(());
         };
-        let is_fixed = |live: &Object| objects::immutable(&sent, live).is_some();
-        if live.as_ref().is_some_and(|live| matches!(changes.get(&key), Some(Change::Replaced(_))) || is_fixed(live)) {
+        let is_replaced = matches!(changes.get(&key), Some(Change::Replaced(_)));
+        // What goes takes nothing new.
+        let must_go = |live: &Object| is_replaced || live.is_going() || objects::immutable(&sent, live).is_some();
+        if live.as_ref().is_some_and(must_go) {
             self.made = true;
             objects::remove(&self.cluster, &at, release, &self.limits).await?;
             live = None;

@@ -83,11 +83,20 @@ pub(super) fn adopt(state: &mut Value, memory: &mut Memory, record: &Record) -> 
         left = passed_over;
     }
     if let Ok(objects) = record.objects() {
+        if !objects.iter().any(is_of_nfd) {
+            left.retain(|(_, why)| *why != Left::NodeFeatureDiscovery);
+        }
         memory.objects = in_todays_words(objects.iter().map(manifest::owned).collect(), Wanted::of(state));
     }
     memory.revision = Some(record.number());
     memory.unfinished = false;
     left
+}
+
+/// Whether an object is of the chart of NFD. A release that this resource made has none, although its values, to helm, would
+/// bring them in.
+fn is_of_nfd(object: &Json) -> bool {
+    object.pointer("/metadata/labels/app.kubernetes.io~1name").and_then(Json::as_str) == Some("node-feature-discovery")
 }
 
 /// Objects as we would render them where that means the same, so that they compare as text.
@@ -113,4 +122,38 @@ fn blank(release: &Release) -> Value {
     object.set("namespace", Value::from(release.namespace.as_str()));
     object.set("id", Value::from(format!("{}/{}", release.namespace, release.name)));
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::record::{Revision, Status};
+    use super::*;
+
+    #[test]
+    fn what_the_next_apply_takes_away_is_named_and_only_that() {
+        let release = Release { name: "r".into(), namespace: "n".into() };
+        let left = |object: Json| {
+            let record = Record::new(&Revision {
+                chart: Chart::newest(),
+                release: &release,
+                number: 1,
+                values: &json!({"gfd": {"enabled": true}}),
+                objects: &[object],
+                first_deployed: None,
+                status: Status::Deployed,
+                description: "",
+                now: 0,
+            });
+            adopt(&mut blank(&release), &mut Memory::default(), &record)
+        };
+        let object = |name: &str| {
+            json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "n",
+                "labels": {"app.kubernetes.io/name": name}}})
+        };
+        assert_eq!(left(object("nvidia-device-plugin")), []);
+        let nfd = ("nfd".to_owned(), Left::NodeFeatureDiscovery);
+        assert_eq!(left(object("node-feature-discovery")), [nfd]);
+    }
 }

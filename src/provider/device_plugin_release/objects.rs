@@ -7,7 +7,7 @@ use std::time::Duration;
 use kubernetes::{Apply, Cluster, Error, ErrorKind, Limits, Object, ObjectRef, Preconditions, Propagation, drift};
 use serde_json::{Value as Json, json};
 
-use super::{MANAGER, managed_fields, manifest, values::Release};
+use super::{MANAGER, apply::Stopped, managed_fields, manifest, values::Release};
 
 /// On objects of a create without a release record, until it has ended.
 pub(super) const UNDER_WAY: &str = "terraform-provider-nvidia/under-way";
@@ -125,7 +125,7 @@ pub(super) async fn remove(
     at: &ObjectRef,
     release: &Release,
     limits: &Limits,
-) -> Result<Removed, Error> {
+) -> Result<Removed, Stopped> {
     let Some(live) = cluster.get(at, limits).await? else { return Ok(Removed::Gone) };
     if !belongs(&live, release) {
         return Ok(Removed::Foreign);
@@ -136,10 +136,25 @@ pub(super) async fn remove(
         Ok(false) => return Ok(Removed::Gone),
         Ok(true) => {}
         Err(error) if matches!(error.kind(), ErrorKind::Changed(_)) => return Ok(Removed::Foreign),
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     }
-    cluster.wait_until_gone(at, uid.as_deref(), limits).await?;
-    Ok(Removed::Gone)
+    match cluster.wait_until_gone(at, uid.as_deref(), limits).await {
+        Ok(()) => Ok(Removed::Gone),
+        Err(error) if *error.kind() == ErrorKind::DeadlineExceeded => Err(what_keeps(cluster, at, error).await),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Why an object is still there, if the cluster still answers.
+async fn what_keeps(cluster: &Cluster, at: &ObjectRef, error: Error) -> Stopped {
+    match cluster.get(at, &Limits::brief(AFTERWARDS, &Default::default())).await {
+        Ok(live) => {
+            let finalizers = live.as_ref().and_then(|live| live.at("/metadata/finalizers")).and_then(Json::as_array);
+            let names = finalizers.into_iter().flatten().filter_map(Json::as_str).map(ToOwned::to_owned);
+            Stopped::Stays { at: at.clone(), finalizers: names.collect() }
+        }
+        Err(_) => error.into(),
+    }
 }
 
 #[cfg(test)]

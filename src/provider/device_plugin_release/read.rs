@@ -4,7 +4,7 @@
 //! that differ and not only the objects.
 
 use futures_util::future::try_join_all;
-use kubernetes::{Cluster, Error, ErrorKind, Limits, Object, drift};
+use kubernetes::{Cluster, Error, ErrorKind, Limits, Object, ObjectRef, drift};
 use plugin::{Applied, Context, Diagnostics, ReadRequest, Value};
 use serde_json::Value as Json;
 
@@ -12,7 +12,7 @@ use super::{
     import, manifest,
     memory::Memory,
     namespace, objects,
-    record::{Record, Status},
+    record::{Record, Status, history::History},
     records::{NoRecords, Records},
     values::Release,
     wanted::{Manner, Wanted, manifest_value, release, timeouts},
@@ -49,9 +49,12 @@ pub(super) async fn read(
     // The nodes are for a warning in the plan, which makes no call of its own when nothing changes.
     let (looked, _) = tokio::join!(look.at(state, memory), clusters.talos_nodes(&cluster, context));
     match looked {
-        Ok(Some((applied, memory, unseen))) => {
+        Ok(Some(Seen { applied, memory, going, unseen })) => {
             if let Some(error) = unseen {
                 say.record_is_unseen(&error);
+            }
+            for at in &going {
+                say.is_going(at);
             }
             for at in memory.objects.iter().filter_map(objects::place) {
                 clusters.note_ours(&at);
@@ -72,8 +75,23 @@ struct Look<'a> {
     release: &'a Release,
 }
 
-/// The object, what is remembered, and why the records could not be seen.
-type Seen = (Applied, Memory, Option<Error>);
+/// What a look has found.
+struct Seen {
+    applied: Applied,
+    memory: Memory,
+    /// Objects that are deleted and still there.
+    going: Vec<ObjectRef>,
+    /// Why the records could not be seen.
+    unseen: Option<Error>,
+}
+
+impl Seen {
+    fn of(mut state: Value, memory: Memory, lives: &[Option<Object>], unseen: Option<Error>) -> Self {
+        state.set("manifest", manifest_value(&standing(&state, &memory, lives)));
+        let going = lives.iter().flatten().filter(|live| live.is_going()).filter_map(|live| live.reference().ok());
+        Self { applied: Applied { state, private: memory.to_private() }, going: going.collect(), memory, unseen }
+    }
+}
 
 impl Look<'_> {
     /// `None` when nothing of the release is left.
@@ -85,12 +103,11 @@ impl Look<'_> {
         let records = match records {
             // The way out is to leave the record out, which begins with a refresh as every change does.
             Err(NoRecords::Call(error)) if matches!(error.kind(), ErrorKind::Forbidden { .. }) => {
-                state.set("manifest", manifest_value(&standing(&state, &memory, &seen?)));
-                return Ok(Some((Applied { state, private: memory.to_private() }, memory, Some(error))));
+                return Ok(Some(Seen::of(state, memory, &seen?, Some(error))));
             }
             other => other?,
         };
-        let lives = match newer(&records, &memory) {
+        let lives = match newer(&records.history, &memory) {
             Newer::Nothing => seen?,
             Newer::Begun => {
                 memory.unfinished = true;
@@ -107,8 +124,7 @@ impl Look<'_> {
             return Ok(None);
         }
         state.set("revision", if latest.is_some() { memory.revision.map(i64::from).into() } else { Value::Null });
-        state.set("manifest", manifest_value(&standing(&state, &memory, &lives)));
-        Ok(Some((Applied { state, private: memory.to_private() }, memory, None)))
+        Ok(Some(Seen::of(state, memory, &lives, None)))
     }
 
     async fn records(&self, state: &Value) -> Result<Records, NoRecords> {
@@ -138,17 +154,15 @@ impl Look<'_> {
 /// What others have written into the records since the last apply.
 enum Newer<'a> {
     Nothing,
-    /// A revision that did not end well, or has not ended.
+    /// A revision that did not end well, or has not ended, or one that is being taken away.
     Begun,
     Deployed(&'a Record),
 }
 
-fn newer<'a>(records: &'a Records, memory: &Memory) -> Newer<'a> {
-    match records.history.latest() {
-        Some(latest) if Some(latest.number()) != memory.revision => match latest.status() {
-            Status::Deployed => Newer::Deployed(latest),
-            _ => Newer::Begun,
-        },
+fn newer<'a>(history: &'a History, memory: &Memory) -> Newer<'a> {
+    match history.latest() {
+        Some(latest) if latest.status() != Status::Deployed => Newer::Begun,
+        Some(latest) if Some(latest.number()) != memory.revision => Newer::Deployed(latest),
         _ => Newer::Nothing,
     }
 }
@@ -172,4 +186,35 @@ fn standing(state: &Value, memory: &Memory, lives: &[Option<Object>]) -> Vec<Jso
         Some(drift::standing(&ours, live))
     });
     each.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{record::Revision, versions::Chart};
+    use super::*;
+
+    #[test]
+    fn a_release_that_is_being_taken_away_is_not_as_it_was_although_its_revision_is() {
+        let release = Release { name: "r".into(), namespace: "n".into() };
+        let record = Record::new(&Revision {
+            chart: Chart::newest(),
+            release: &release,
+            number: 1,
+            values: &json!({}),
+            objects: &[],
+            first_deployed: None,
+            status: Status::Deployed,
+            description: "",
+            now: 0,
+        });
+        let memory = Memory { revision: Some(1), ..Memory::default() };
+        let with = |status: Status| {
+            let history = History::new(vec![record.clone().with_status(status, "")]);
+            matches!(newer(&history, &memory), Newer::Begun)
+        };
+        assert!(!with(Status::Deployed));
+        assert!(with(Status::Uninstalling));
+    }
 }

@@ -32,6 +32,11 @@ pub(crate) enum Stopped {
         status: &'static str,
     },
     NoNamespace,
+    /// An object was deleted and is still there at the deadline, kept by these finalizers.
+    Stays {
+        at: ObjectRef,
+        finalizers: Vec<String>,
+    },
     NotReady(NotReady),
 }
 

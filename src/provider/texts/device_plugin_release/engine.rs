@@ -195,8 +195,28 @@ impl<'a> Say<'a> {
             Stopped::Busy(busy) => self.busy(busy),
             Stopped::AtWork { secret, status } => self.at_work(secret, status),
             Stopped::NoNamespace => self.no_namespace(true),
+            Stopped::Stays { at, finalizers } => self.stays(at, finalizers, limit),
             Stopped::NotReady(not_ready) => self.not_ready(not_ready, limit, is_create),
         }
+    }
+
+    fn stays(&mut self, at: &ObjectRef, finalizers: &[String], limit: Duration) {
+        let names: Vec<&str> = finalizers.iter().map(String::as_str).collect();
+        let by = match names.as_slice() {
+            [] => String::new(),
+            ["foregroundDeletion"] => " Pods of it have not ended.".to_owned(),
+            names => format!(" Its finalizers keep it: {}.", list(names)),
+        };
+        let detail = format!(
+            "{at} was deleted and is still there after {}.{by} Look at what it waits for, or give `timeouts` more; then apply or destroy again, which goes on from there.",
+            span(limit)
+        );
+        self.say(true, Path::attribute("timeouts"), "The object does not go", detail);
+    }
+
+    /// An object that somebody else deletes, and that is still there.
+    pub(crate) fn is_going(&mut self, at: &ObjectRef) {
+        SayOf { object: at, at: "name", diagnostics: self.diagnostics }.is_going();
     }
 
     pub(crate) fn release_exists(&mut self, is_error: bool, number: u32, status: &str, chart: &str) {
