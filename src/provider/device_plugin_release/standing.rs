@@ -89,19 +89,17 @@ mod tests {
 
     #[test]
     fn what_stays_ends_the_wait_when_it_is_seen_again() {
-        let refused = Obstacle::PodSecurity { message: "violates".into() };
-        assert_eq!(looks(&[&[refused.clone()], &[refused.clone()]]), [None, Some(Ending::Hopeless)]);
-        assert_eq!(looks(&[&[refused.clone()], &[], &[refused]]), [None; 3], "two moments, not one that lasts");
+        let refused = &[Obstacle::PodSecurity { message: "violates".into() }][..];
+        assert_eq!(looks(&[refused, refused]), [None, Some(Ending::Hopeless)]);
+        assert_eq!(looks(&[refused, &[], refused]), [None; 3], "two moments, not one that lasts");
     }
 
     #[test]
     fn what_somebody_may_mend_has_a_third_of_the_time_whatever_words_it_is_told_in() {
-        let (pull, back_off) = (image("ErrImagePull"), image("ImagePullBackOff"));
-        let told = [&[pull.clone()][..], &[back_off.clone()], &[pull.clone()], &[back_off.clone()], &[pull.clone()]];
+        let (pull, back_off) = (&[image("ErrImagePull")][..], &[image("ImagePullBackOff")][..]);
         let stood = Some(Ending::Stood(Duration::from_secs(240)));
-        assert_eq!(looks(&told), [None, None, None, None, stood]);
-        let broken = [&[pull.clone()][..], &[back_off], &[], &[pull.clone()], &[pull]];
-        assert_eq!(looks(&broken), [None; 5]);
+        assert_eq!(looks(&[pull, back_off, pull, back_off, pull]), [None, None, None, None, stood]);
+        assert_eq!(looks(&[pull, back_off, &[], pull, pull]), [None; 5]);
     }
 
     #[test]

@@ -106,7 +106,7 @@ fn name_like() -> Validator {
 }
 
 fn config() -> Attribute {
-    let map = map(&["config", "map"], "Configuration files by name, as YAML text. The release puts them into a ConfigMap. A file is chosen for a node by its label `nvidia.com/device-plugin.config`.")
+    let map = map(&["config", "map"], "Configuration files by name, as YAML text. The release puts them into a ConfigMap. A file is chosen for a node by its label `nvidia.com/device-plugin.config`. They show in `manifest` and its plan, also where the value is marked as sensitive.")
         .validate(Validator { rule: "names of letters, digits, `-`, `_` and `.`".into(), check: std::sync::Arc::new(file_names) });
     let fallbacks = plain(
         &["config", "fallback_strategies"],

@@ -21,6 +21,20 @@ fn whole_number() -> Validator {
     }
 }
 
+/// The API server answers what is none as a fault of its own, which is tried again to the deadline.
+fn quantities() -> Validator {
+    Validator {
+        rule: "quantities".into(),
+        check: std::sync::Arc::new(|value: &Value, path: &Path, diagnostics: &mut Diagnostics| {
+            for (name, quantity) in value.entries().known().into_iter().flatten() {
+                if let Field::Known(Err(not)) = quantity.string().map(str::parse::<kubernetes::Quantity>) {
+                    diagnostics.error(path.key(name.as_str()), "Invalid quantity", format!("{name}: {not}"));
+                }
+            }
+        }),
+    }
+}
+
 fn number_or_share() -> Validator {
     validators::text("a number or a percentage", "Invalid value", |given| {
         match given.strip_suffix('%').unwrap_or(given).parse::<u32>() {
@@ -55,8 +69,9 @@ pub(super) fn resources() -> Attribute {
     single(
         "resources",
         vec![
-            map("limits", "Most that a container may use, as quantities: `{ cpu = \"100m\", memory = \"128Mi\" }`."),
-            map("requests", "What a container is promised, as quantities."),
+            map("limits", "Most that a container may use, as quantities: `{ cpu = \"100m\", memory = \"128Mi\" }`.")
+                .validate(quantities()),
+            map("requests", "What a container is promised, as quantities.").validate(quantities()),
         ],
         "Resources of the main containers, and of the init container of the MPS control daemon. Default: none.",
     )
@@ -281,4 +296,26 @@ pub(super) fn affinity() -> Attribute {
         ],
         "Nodes that the pods may run on. Unset: the chart's, which is none up to 0.14.5 and from 0.15.0 on any node with one of the labels `feature.node.kubernetes.io/pci-10de.present=true`, `feature.node.kubernetes.io/cpu-model.vendor_id=NVIDIA` (both set by NFD) or `nvidia.com/gpu.present=true`. `{}`: none. Given: laid over the chart's as Helm does it, so that a part that is not given stays the chart's. Up to 0.14.5 none becomes the newer default where `gfd` is on.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_quantity_is_refused_on_its_key() {
+        let found = |quantity: Value| {
+            let mut diagnostics = Diagnostics::new();
+            let limits = Value::map([("cpu", quantity)]);
+            (quantities().check)(&limits, &Path::attribute("limits"), &mut diagnostics);
+            diagnostics.iter().map(|d| format!("{}: {}", d.path, d.summary)).collect::<Vec<_>>()
+        };
+        for good in ["100m", "0.5", "2", "128Mi", "1e3"] {
+            assert_eq!(found(Value::from(good)), Vec::<String>::new(), "{good}");
+        }
+        assert_eq!(found(Value::unknown()), Vec::<String>::new());
+        for bad in ["abc", "", "100 m", "128mb"] {
+            assert_eq!(found(Value::from(bad)), ["limits[\"cpu\"]: Invalid quantity"], "{bad}");
+        }
+    }
 }
