@@ -28,7 +28,7 @@ fn quantities() -> Validator {
         check: std::sync::Arc::new(|value: &Value, path: &Path, diagnostics: &mut Diagnostics| {
             for (name, quantity) in value.entries().known().into_iter().flatten() {
                 if let Field::Known(Err(not)) = quantity.string().map(str::parse::<kubernetes::Quantity>) {
-                    diagnostics.error(path.key(name.as_str()), "Invalid quantity", format!("{name}: {not}"));
+                    diagnostics.error(path.key(name.as_str()), "Invalid quantity", not.to_string());
                 }
             }
         }),
