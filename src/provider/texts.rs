@@ -133,6 +133,15 @@ impl Say<'_> {
         self.error(on("node"), summary_of(error), format!("{what} node {node}: {}", failed_call(error)));
     }
 
+    pub(crate) fn unreachable_at_last_endpoint(&mut self, error: &talos::Error) {
+        let node = self.node;
+        self.error(
+            on("node"),
+            summary_of(error),
+            format!("Reading node {node}: {} A refresh goes through the endpoint that was applied last: if `endpoint` is another one in the configuration now, apply once with -refresh=false.", failed_call(error)),
+        );
+    }
+
     pub(crate) fn kept_unreachable(&mut self, error: &talos::Error) {
         let node = self.node;
         self.warn(
