@@ -151,3 +151,18 @@ fn a_node_that_goes_down_between_plan_and_apply_is_an_error_even_when_a_refresh_
     expect_bytes(&node, &untouched)
 }
 harness::on_recent_minors!(a_node_that_goes_down_between_plan_and_apply_is_an_error_even_when_a_refresh_would_warn);
+
+fn a_refresh_through_an_endpoint_that_is_gone_says_how_another_one_is_applied(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let good = format!("endpoint = \"{}\"", node.endpoint()?);
+    let workspace = case.workspace_for(&node, &patch(&good))?;
+    workspace.apply()?;
+    let gone = workspace.state_file()?.to_string().replace(&node.endpoint()?, "127.0.0.1:1");
+    workspace.set_state_file(&serde_json::from_str(&gone)?)?;
+
+    let error = workspace.run(&["plan", "-json"])?.failed()?.only_error()?;
+    assert!(error.says("apply once with -refresh=false"), "{error}");
+    workspace.run(&["apply", "-json", "-auto-approve", "-refresh=false"])?.succeeded()?;
+    expect_settled(&workspace)
+}
+harness::on_one_minor!(a_refresh_through_an_endpoint_that_is_gone_says_how_another_one_is_applied);

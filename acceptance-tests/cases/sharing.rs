@@ -82,6 +82,29 @@ fn a_resource_that_is_renamed_without_a_moved_block_is_refused(case: &Case) -> R
 }
 harness::on_one_minor!(a_resource_that_is_renamed_without_a_moved_block_is_refused);
 
+/// Terraform sends neither `lifecycle` nor what the plan of a replacement knew of the old object to such a create.
+fn a_replacement_that_creates_before_it_destroys_leaves_the_patch_and_says_the_way_out(case: &Case) -> Result<()> {
+    let node = case.node()?;
+    let untouched = node.config()?;
+    let workspace = case.workspace_for(&node, &patch("lifecycle {\n  create_before_destroy = true\n}"))?;
+    workspace.apply()?;
+    let patched = node.config()?;
+    let replace = format!("-replace={ADDRESS}");
+    let error = workspace.run(&["apply", "-json", "-auto-approve", &replace])?.failed()?.only_error()?;
+    assert!(error.says("without `create_before_destroy`"), "{error}");
+    expect_bytes(&node, &patched)?;
+
+    let stuck = workspace.run(&["plan", "-json"])?.failed()?.only_error()?;
+    assert!(stuck.says("remove the resource from the configuration, apply, and add it again"), "{stuck}");
+    write(&workspace, &node, "")?;
+    workspace.apply()?;
+    expect_bytes(&node, &untouched)?;
+    write(&workspace, &node, &patch(""))?;
+    workspace.apply()?;
+    expect_settled(&workspace)
+}
+harness::on_one_minor!(a_replacement_that_creates_before_it_destroys_leaves_the_patch_and_says_the_way_out);
+
 fn what_is_kept_on_destroy_may_be_taken_over_at_once(case: &Case) -> Result<()> {
     let node = case.node()?;
     let workspace = case.workspace_for(&node, &patch("on_destroy = \"keep\""))?;

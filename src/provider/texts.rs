@@ -133,6 +133,15 @@ impl Say<'_> {
         self.error(on("node"), summary_of(error), format!("{what} node {node}: {}", failed_call(error)));
     }
 
+    pub(crate) fn unreachable_at_last_endpoint(&mut self, error: &talos::Error) {
+        let node = self.node;
+        self.error(
+            on("node"),
+            summary_of(error),
+            format!("Reading node {node}: {} A refresh goes through the endpoint that was applied last: if `endpoint` is another one in the configuration now, apply once with -refresh=false.", failed_call(error)),
+        );
+    }
+
     pub(crate) fn kept_unreachable(&mut self, error: &talos::Error) {
         let node = self.node;
         self.warn(
@@ -376,7 +385,7 @@ impl Say<'_> {
         self.error(
             on("node"),
             "Two resources own the same part of a node",
-            format!("On node {node}{names}, {} would belong to two talos_nvidia_node_patch resources in this plan or go from one to the other, and each would undo the other: Terraform says of neither which comes first. Name it in one resource alone. To move it, take it out of the one resource and apply, then add it to the other and apply. A resource that was renamed needs a `moved` block, and nodes that change places in a list need for_each with the node's address as key.", list(keys)),
+            format!("On node {node}{names}, {} would belong to two talos_nvidia_node_patch resources in this plan or go from one to the other, and each would undo the other: Terraform says of neither which comes first. Name it in one resource alone. To move it, take it out of the one resource and apply, then add it to the other and apply. A resource that was renamed needs a `moved` block, and nodes that change places in a list need for_each with the node's address as key. Where a replacement with `create_before_destroy` came to this, the state holds its old object beside the new one and every plan ends here: remove the resource from the configuration, apply, and add it again without `create_before_destroy`.", list(keys)),
         );
     }
 

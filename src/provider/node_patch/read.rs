@@ -55,6 +55,8 @@ pub(super) async fn read(nodes: &Nodes, request: ReadRequest, diagnostics: &mut 
         Ok(Err(why)) => {
             match why.call().filter(|error| error.is_unreachable()) {
                 Some(error) if nodes.on_unreachable() == OnUnreachable::Warn => say.kept_unreachable(error),
+                // The configuration may name another one already, and no read is told of it.
+                Some(error) if target.endpoint.is_some() => say.unreachable_at_last_endpoint(error),
                 _ => why.say("Reading", &mut say),
             }
             return Applied { state, private };
