@@ -201,16 +201,23 @@ fn two_tainted_resources_of_one_node_are_taken_back_each_by_its_own_memory(case:
 }
 harness::on_recent_minors!(two_tainted_resources_of_one_node_are_taken_back_each_by_its_own_memory);
 
+/// What a plan warns of where somebody else's keys stand on the node.
+const FOUND: &str = "Part of the patch stood on the node already";
+
 fn a_resource_that_somebody_taints_is_taken_back_and_made_anew(case: &Case) -> Result<()> {
     let node = case.node()?;
     let untouched = node.config()?;
     let workspace = case.workspace_for(&node, &patch(""))?;
     workspace.apply()?;
     workspace.run(&["taint", ADDRESS])?.succeeded()?;
-    assert_eq!(workspace.plan()?.actions(ADDRESS), ["delete", "create"]);
+    // What stands on the node is this resource's own, and goes before the new one comes: nobody's is found there.
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["delete", "create"]);
+    ensure!(plan.run.diagnostic(FOUND).is_err(), "{}", plan.run);
     workspace.apply_plan()?;
     expect_settled(&workspace)?;
-    workspace.run(&["apply", "-json", "-auto-approve", &format!("-replace={ADDRESS}")])?.succeeded()?;
+    let replaced = workspace.run(&["apply", "-json", "-auto-approve", &format!("-replace={ADDRESS}")])?.succeeded()?;
+    ensure!(replaced.diagnostic(FOUND).is_err(), "{replaced}");
     expect_settled(&workspace)?;
     workspace.destroy()?;
     expect_bytes(&node, &untouched)

@@ -90,18 +90,22 @@ impl Resource for NodePatch {
             }
         };
         let decision = plan::decide(&request, memory.as_ref());
-        let machine = match decision.effect {
-            Effect::None => check::unchanged(&self.nodes, &decision, diagnostics),
-            Effect::Create => check::plan(&self.nodes, &decision, None, diagnostics).await,
-            Effect::Change => check::plan(&self.nodes, &decision, memory.as_ref(), diagnostics).await,
-        };
-        let claimed = claim::Claimed { request: &request, decision: &decision, memory: memory.as_ref(), machine };
-        claimed.check(&self.nodes, diagnostics).await;
         let private = if request.prior.is_none() && request.private.0.is_empty() {
             memory::carry(self.nodes.planned(|claims| claims.replaceable()))
         } else {
-            request.private
+            request.private.clone()
         };
+        let machine = match decision.effect {
+            Effect::None => check::unchanged(&self.nodes, &decision, diagnostics),
+            Effect::Create => {
+                // One of a newer form was told above, or is told by the destroy of the object that carries it.
+                let replaced = memory::formers(&private).unwrap_or_default();
+                check::plan(&self.nodes, &decision, None, &replaced, diagnostics).await
+            }
+            Effect::Change => check::plan(&self.nodes, &decision, memory.as_ref(), &[], diagnostics).await,
+        };
+        let claimed = claim::Claimed { request: &request, decision: &decision, memory: memory.as_ref(), machine };
+        claimed.check(&self.nodes, diagnostics).await;
         Planned { state: decision.planned, replace: Vec::new(), private }
     }
 

@@ -186,7 +186,8 @@ impl Run<'_> {
             let mut known = Memory { record: record.clone(), ..self.remembered(&instance, &wanted) };
             // What the destroy before this create has staged is ours.
             known.staged_over = known.staged_over.or_else(|| gone.first().map(|old| old.record.clone()));
-            let (prospect, delivery) = check::judge(facts, &wanted, Some(&known), self.planned, Moment::Apply, say)?;
+            let (prospect, delivery) =
+                check::judge(facts, &wanted, Some(&known), &[], self.planned, Moment::Apply, say)?;
             let at_next_boot = !prospect.at_next_boot.is_empty();
             wanted_at_last = Some(wanted);
             Some(Step { edited: prospect.edited, delivery, at_next_boot })

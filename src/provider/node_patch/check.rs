@@ -11,7 +11,7 @@ use talos::{
 
 use super::{
     Target,
-    memory::Memory,
+    memory::{Former, Memory},
     model::{ApplyMode, ExtensionCheck, Wanted, default_sysctls},
     plan::Decision,
     prospect::{Delivery, Facts, Prospect, delivery, prospect},
@@ -115,6 +115,7 @@ pub(super) async fn plan(
     nodes: &Nodes,
     decision: &Decision,
     memory: Option<&Memory>,
+    replaced: &[Former],
     diagnostics: &mut Diagnostics,
 ) -> Option<String> {
     let target = Target::from(&decision.planned)?;
@@ -143,10 +144,16 @@ pub(super) async fn plan(
         wanted.sysctls = default_sysctls(&facts.version);
     }
     let mut found = Diagnostics::new();
+    let goes: Vec<Subject> = replaced
+        .iter()
+        .filter(|former| former.is_at(&target.node, facts.machine.as_ref()))
+        .flat_map(|former| former.memory.record.brought())
+        .collect();
     judge(
         &facts,
         &wanted,
         memory,
+        &goes,
         &decision.planned,
         Moment::Plan,
         &mut Say { node: &target.node, diagnostics: &mut found },
@@ -171,11 +178,13 @@ pub(super) fn may_still_come(error: &talos::Error) -> bool {
 }
 
 /// Says everything that is wrong with, or worth knowing of, a change on the node as it is. Answers how it would be
-/// made; `None` when it cannot be. Whether it may be made is told by the absence of errors.
+/// made; `None` when it cannot be. Whether it may be made is told by the absence of errors. `goes` is what stands there
+/// now and goes before, with the object that this one replaces.
 pub(super) fn judge(
     facts: &Facts,
     wanted: &Wanted,
     memory: Option<&Memory>,
+    goes: &[Subject],
     planned: &Value,
     moment: Moment,
     say: &mut Say<'_>,
@@ -207,7 +216,7 @@ pub(super) fn judge(
     {
         say.boot_hazard(&toolkit.name);
     }
-    found(&prospect, record, say);
+    found(&prospect, record, goes, say);
     Some((prospect, delivery))
 }
 
@@ -277,10 +286,10 @@ fn consequences(
 }
 
 /// Names what stood there before and is not remembered yet.
-fn found(prospect: &Prospect, record: &Record, say: &mut Say<'_>) {
+fn found(prospect: &Prospect, record: &Record, goes: &[Subject], say: &mut Say<'_>) {
     let known = record.found();
-    let keys: Vec<String> =
-        prospect.edited.record.found().into_iter().filter(|subject| !known.contains(subject)).map(subject).collect();
+    let is_new = |subject: &Subject| !known.contains(subject) && !goes.contains(subject);
+    let keys: Vec<String> = prospect.edited.record.found().into_iter().filter(is_new).map(subject).collect();
     if !keys.is_empty() {
         say.was_there(&keys);
     }

@@ -201,6 +201,18 @@ impl Record {
             .collect()
     }
 
+    /// The owned keys that were not in the configuration before: they go with the record's owner.
+    #[must_use]
+    pub fn brought(&self) -> Vec<super::Subject> {
+        let found = self.found();
+        self.modules()
+            .map(|name| super::Subject::Module(name.to_owned()))
+            .chain(self.sysctls().map(|key| super::Subject::Sysctl(key.to_owned())))
+            .chain(self.default_runtime().map(|_| super::Subject::DefaultRuntime))
+            .filter(|subject| !found.contains(subject))
+            .collect()
+    }
+
     pub(super) fn check_version(&self) -> Result<(), EditError> {
         if self.version > VERSION {
             return Err(EditError::Record { found: self.version, known: VERSION });
