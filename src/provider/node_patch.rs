@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use plugin::{
-    Applied, ApplyRequest, Context, DeleteRequest, Diagnostics, Field, Imported, PlanRequest, Planned, ReadRequest,
-    Resource, Schema, Timeouts, Value,
+    Applied, ApplyRequest, Context, DeleteRequest, Diagnostics, Field, Imported, PlanRequest, Planned, Private,
+    ReadRequest, Resource, Schema, Timeouts, Value,
 };
 
 use self::{memory::Memory, plan::Effect};
@@ -40,6 +40,15 @@ pub(crate) struct NodePatch {
 impl NodePatch {
     pub(crate) fn new(nodes: Arc<Nodes>) -> Self {
         Self { nodes }
+    }
+
+    /// What the object remembers that a plan may replace, as its private state or as a create carries it.
+    fn former(&self, request: &PlanRequest) -> Private {
+        if request.prior.is_none() && request.private.0.is_empty() {
+            memory::carry(self.nodes.planned(|claims| claims.replaceable()))
+        } else {
+            request.private.clone()
+        }
     }
 }
 
@@ -90,22 +99,19 @@ impl Resource for NodePatch {
             }
         };
         let decision = plan::decide(&request, memory.as_ref());
-        let private = if request.prior.is_none() && request.private.0.is_empty() {
-            memory::carry(self.nodes.planned(|claims| claims.replaceable()))
-        } else {
-            request.private.clone()
-        };
         let machine = match decision.effect {
             Effect::None => check::unchanged(&self.nodes, &decision, diagnostics),
             Effect::Create => {
-                // One of a newer form was told above, or is told by the destroy of the object that carries it.
-                let replaced = memory::formers(&private).unwrap_or_default();
+                // A form that this release does not know is told of above, or by the destroy of what has it.
+                let replaced = memory::formers(&self.former(&request)).unwrap_or_default();
                 check::plan(&self.nodes, &decision, None, &replaced, diagnostics).await
             }
             Effect::Change => check::plan(&self.nodes, &decision, memory.as_ref(), &[], diagnostics).await,
         };
         let claimed = claim::Claimed { request: &request, decision: &decision, memory: memory.as_ref(), machine };
         claimed.check(&self.nodes, diagnostics).await;
+        // Looked at last, when most of the stored resources of this walk are planned and so are not replaced.
+        let private = self.former(&request);
         Planned { state: decision.planned, replace: Vec::new(), private }
     }
 
