@@ -129,10 +129,19 @@ fn counterpart<'a>(spot: &Spot, item: &Value, live: &'a [Value]) -> (String, Opt
         Merge::Keys(keys) => {
             let wanted = rules::key_of(item, keys);
             let step = keys.iter().zip(&wanted).map(|(key, value)| format!("{key}={value}"));
-            (step.collect::<Vec<_>>().join(","), live.iter().find(|other| rules::key_of(other, keys) == wanted))
+            let same: Vec<&Value> = live.iter().filter(|other| rules::key_of(other, keys) == wanted).collect();
+            // Which of several counts depends on who reads them (of doubled variables the last), so one that differs shows.
+            let shown = same.iter().find(|other| same.len() > 1 && differs(spot, item, other)).or(same.first());
+            (step.collect::<Vec<_>>().join(","), shown.copied())
         }
         Merge::Set | Merge::Whole => (item.to_string(), live.iter().find(|other| *other == item)),
     }
+}
+
+fn differs(spot: &Spot, ours: &Value, live: &Value) -> bool {
+    let mut found = Vec::new();
+    compare(spot, ours, live, &mut found);
+    !found.is_empty()
 }
 
 /// Whether two values mean the same where they stand. In a list that is one value, live items may have defaults that ours

@@ -421,7 +421,7 @@ impl Say<'_> {
         self.warn(
             on("node"),
             "Part of the patch stood on the node already",
-            format!("On node {node}, {} stood in the machine configuration before this resource. It is left there on destroy, with the value that it had. If an interrupted apply of this resource put it there, import the node instead.", list(keys)),
+            format!("On node {node}, {} stood in the machine configuration before this resource, and destroy leaves that there, with the value that it had. If an interrupted apply of this resource put it there, import the node instead.", list(keys)),
         );
     }
 

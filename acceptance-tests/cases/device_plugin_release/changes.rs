@@ -245,3 +245,30 @@ fn a_value_that_was_edited_by_hand_goes_when_the_configuration_drops_it(case: &C
     ground.leave()
 }
 harness::with!(terraform a_value_that_was_edited_by_hand_goes_when_the_configuration_drops_it);
+
+/// A pod takes the last of two variables of one name.
+fn a_variable_that_somebody_has_put_there_twice_is_drift(case: &Case) -> Result<()> {
+    let ground = Ground::new(case, "twice")?;
+    let workspace = ground.workspace(case, "0.20.0", "device_id_strategy = \"uuid\"")?;
+    workspace.apply()?;
+    let env = |ground: &Ground| {
+        let live = ground.live()?;
+        let env =
+            live["spec"]["template"]["spec"]["containers"][0]["env"].as_array().cloned().context("no variables")?;
+        Ok::<Vec<Value>, anyhow::Error>(env)
+    };
+    let ours = env(&ground)?;
+    let mut doubled = ours.iter().find(|one| one["value"] == "uuid").cloned().context("no such variable")?;
+    doubled["value"] = json!("index");
+    let edit = json!([{"op": "add", "path": "/spec/template/spec/containers/0/env/-", "value": doubled}]);
+    ground.kubectl(&["patch", "daemonset", &ground.set(), "--type=json", "-p", &edit.to_string()])?;
+    assert_eq!(env(&ground)?.len(), ours.len() + 1);
+    let plan = workspace.plan()?;
+    assert_eq!(plan.actions(ADDRESS), ["update"]);
+    workspace.apply_plan()?;
+    expect_settled(&workspace)?;
+    assert_eq!(env(&ground)?, ours);
+    workspace.destroy()?;
+    ground.leave()
+}
+harness::with!(tofu a_variable_that_somebody_has_put_there_twice_is_drift);

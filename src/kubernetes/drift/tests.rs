@@ -121,6 +121,18 @@ fn lists_of_objects_are_merged_by_their_keys_in_any_order() {
 }
 
 #[test]
+fn a_second_item_of_one_key_shows_when_it_differs() {
+    let env = |env: Value| pod(json!({"containers": [{"name": "c", "env": env}]}));
+    let (ours, other) = (json!({"name": "A", "value": "1"}), json!({"name": "A", "value": "2"}));
+    assert_eq!(paths(env(json!([ours])), env(json!([ours, ours]))), Vec::<String>::new());
+    for doubled in [json!([ours, other]), json!([other, ours])] {
+        let (ours, live) = (object(env(json!([ours]))), object(env(doubled)));
+        assert_eq!(differences(&ours, &live).len(), 1);
+        assert_eq!(standing(&ours, &live)["spec"]["template"]["spec"]["containers"][0]["env"], json!([other]));
+    }
+}
+
+#[test]
 fn ours_as_it_stands_has_our_fields_with_live_values() {
     let ours = object(json!({
         "metadata": {"labels": {"a": "1", "gone": "x"}, "resourceVersion": "1"},
