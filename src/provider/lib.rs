@@ -11,6 +11,7 @@ mod extensions;
 mod kernel_modules;
 mod node_patch;
 mod nodes;
+mod object_rules;
 mod pending;
 mod run;
 mod runtime_class;

@@ -8,6 +8,7 @@ use plugin::{
 };
 
 use super::model;
+use crate::object_rules::{self, capital};
 
 /// Deadlines where the configuration names none.
 pub(super) const TIMEOUTS: Timeouts = Timeouts {
@@ -42,13 +43,13 @@ pub(super) fn schema() -> Schema {
                 .validate(validators::text("a DNS label", "Invalid handler", names::label)),
             Attribute::optional("labels", texts())
                 .describe("Labels. Those that others put on the object are left alone.")
-                .validate(each("label keys and values", "Invalid label", label)),
+                .validate(object_rules::labels("Invalid label")),
             Attribute::optional("annotations", texts())
                 .describe("Annotations. Those that others put on the object are left alone.")
-                .validate(Validator { rule: "annotation keys, 256 KiB in all".into(), check: Arc::new(annotations) }),
+                .validate(object_rules::annotations()),
             Attribute::optional("pod_overhead", texts())
                 .describe("What a pod of this class uses beside its containers, by resource (`cpu`, `memory`), as Kubernetes quantities: `250m`, `120Mi`. The scheduler and quotas count it. Two ways to write the same amount are no difference: the state keeps the one that it has.")
-                .validate(each("resources and quantities", "Invalid overhead", overhead)),
+                .validate(object_rules::each("resources and quantities", "Invalid overhead", overhead)),
             Attribute::nested("scheduling", Mode::Optional, Nesting::Single, scheduling())
                 .describe("Where pods of this class run: both are added to the pod's own. Without it they run on any node, on those without the runtime too."),
             Timeouts::attribute(TIMEOUTS),
@@ -73,7 +74,7 @@ fn scheduling() -> Vec<Attribute> {
     vec![
         Attribute::optional("node_selector", texts())
             .describe("Labels that a node must have, such as `nvidia.com/gpu.present = \"true\"`.")
-            .validate(each("label keys and values", "Invalid node selector", label)),
+            .validate(object_rules::labels("Invalid node selector")),
         Attribute::nested("tolerations", Mode::Optional, Nesting::List, toleration)
             .describe("Taints that pods of this class tolerate.")
             .validate(Validator {
@@ -81,29 +82,6 @@ fn scheduling() -> Vec<Attribute> {
                 check: Arc::new(tolerations),
             }),
     ]
-}
-
-/// A rule for each entry of a map of text; an entry that is null is refused.
-fn each(rule: &'static str, summary: &'static str, check: fn(&str, &str) -> Result<(), String>) -> Validator {
-    let check = move |value: &Value, path: &Path, diagnostics: &mut Diagnostics| {
-        let Field::Known(entries) = value.entries() else { return };
-        for (key, value) in entries {
-            let why = match value.string() {
-                Field::Unknown => check(key, "").err().filter(|_| names::label_key(key).is_err()),
-                Field::Null => Some("The value is null. Leave the entry out.".to_owned()),
-                Field::Known(text) => check(key, text).err(),
-            };
-            if let Some(why) = why {
-                diagnostics.error(path.key(key.as_str()), summary, capital(&why));
-            }
-        }
-    };
-    Validator { rule: rule.into(), check: Arc::new(check) }
-}
-
-fn label(key: &str, value: &str) -> Result<(), String> {
-    names::label_key(key)?;
-    names::label_value(value)
 }
 
 fn overhead(resource: &str, amount: &str) -> Result<(), String> {
@@ -118,19 +96,6 @@ fn overhead(resource: &str, amount: &str) -> Result<(), String> {
         Err(format!("\"{amount}\" is not a whole number, and {resource} is counted in whole numbers."))
     } else {
         Ok(())
-    }
-}
-
-fn annotations(value: &Value, path: &Path, diagnostics: &mut Diagnostics) {
-    each("", "Invalid annotation", |key, _| names::annotation_key(key)).check.as_ref()(value, path, diagnostics);
-    let Field::Known(entries) = value.entries() else { return };
-    let size: usize = entries.iter().map(|(key, value)| key.len() + value.string().known().map_or(0, str::len)).sum();
-    if size > names::ANNOTATIONS_LIMIT {
-        diagnostics.error(
-            path.clone(),
-            "Annotations are too long",
-            format!("They are {size} bytes together, keys and values; Kubernetes takes {}.", names::ANNOTATIONS_LIMIT),
-        );
     }
 }
 
@@ -169,12 +134,6 @@ const fn attribute_of(part: Part) -> &'static str {
         Part::Effect => "effect",
         Part::Seconds => "toleration_seconds",
     }
-}
-
-/// The sentence with a capital at its start.
-fn capital(sentence: &str) -> String {
-    let mut rest = sentence.chars();
-    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

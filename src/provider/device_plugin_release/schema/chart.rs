@@ -3,7 +3,10 @@
 use plugin::{Attribute, Diagnostics, Field, Mode, Nesting, Path, Type, Validator, Value, validators};
 
 use super::kubernetes;
-use crate::device_plugin_release::versions::{Trait, versions_with};
+use crate::{
+    device_plugin_release::versions::{Trait, versions_with},
+    object_rules,
+};
 
 /// Attributes that not every version has, by path, with what the version must have.
 pub(in crate::device_plugin_release) const LIMITED: [(&[&str], Trait); 14] = [
@@ -288,19 +291,41 @@ pub(in crate::device_plugin_release) fn attributes() -> Vec<Attribute> {
             flag(&["device_plugin", "enabled"], "Whether the plugin and the MPS control daemon run. Default: `true`."),
             flag(&["device_plugin", "enable_host_network"], "Whether the plugin's pods use the host's network. Default: `false`."),
         ], "The plugin's own DaemonSet."),
-        map(&["node_selector"], "Labels that a node must have. Default: none."),
+        map(&["node_selector"], "Labels that a node must have. Default: none.").validate(object_rules::labels("Invalid node selector")),
         kubernetes::affinity(),
         kubernetes::tolerations(),
         Attribute::optional("priority_class_name", Type::String).describe("Priority class of the pods. Default: `system-node-critical`. An empty string: none."),
         kubernetes::resources(),
-        map(&["pod_annotations"], "Annotations of the pods. With configuration files the release adds `checksum/config`, unless it is given here."),
+        map(&["pod_annotations"], "Annotations of the pods. With configuration files the release adds `checksum/config`, unless it is given here.").validate(object_rules::annotations()),
         kubernetes::pod_security_context(),
         kubernetes::security_context("security_context", "Security context of the plugin's container. Unset: what MIG, `device_list_strategy` and `compat_with_cpu_manager` need."),
         kubernetes::update_strategy(),
         text(&["name_override"], "Name of the chart in object names and labels. Default: `nvidia-device-plugin`. A change replaces the DaemonSets.").validate(name_like()),
         text(&["fullname_override"], "Name of the objects. Default: the release's name, with the chart's name behind it unless it holds it. Cut at 63 characters.").validate(name_like()),
         text(&["namespace_override"], "Namespace of the objects, where it is not the release's. It must exist.").validate(name_like()),
-        map(&["selector_labels_override"], "Labels that the DaemonSets find their pods by, in place of the chart's. A change replaces the DaemonSets."),
+        map(&["selector_labels_override"], "Labels that the DaemonSets find their pods by, in place of the chart's. A change replaces the DaemonSets.").validate(object_rules::labels("Invalid label")),
         flag(&["allow_default_namespace"], "Whether the release may be in the namespace `default`, which the chart refuses. Default: `false`."),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_and_annotations_are_refused_on_their_entries() {
+        let given = Value::map([("a", Value::from("1")), ("b c", "1".into()), ("d", "-".into())]);
+        for (name, refused) in [
+            ("node_selector", vec!["node_selector[\"b c\"]", "node_selector[\"d\"]"]),
+            ("selector_labels_override", vec!["selector_labels_override[\"b c\"]", "selector_labels_override[\"d\"]"]),
+            ("pod_annotations", vec!["pod_annotations[\"b c\"]"]),
+        ] {
+            let attribute = attributes().into_iter().find(|attribute| attribute.name == name).unwrap();
+            let mut diagnostics = Diagnostics::new();
+            for validator in &attribute.validators {
+                (validator.check)(&given, &Path::attribute(name), &mut diagnostics);
+            }
+            assert_eq!(diagnostics.iter().map(|d| d.path.to_string()).collect::<Vec<_>>(), refused);
+        }
+    }
 }
